@@ -1,0 +1,46 @@
+# piopiyd: the two commands a newcomer needs are `go run ./cmd/piopiyd` and `make test`.
+
+GO ?= go
+FUZZTIME ?= 10s
+LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: help build test race vet lint fmt fuzz bench check clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
+
+build: ## build bin/piopiyd
+	$(GO) build -trimpath -ldflags '-s -w' -o bin/piopiyd ./cmd/piopiyd
+
+test: ## run the tests
+	$(GO) test ./...
+
+race: ## run the tests under the race detector, the long ones shortened
+	$(GO) test -race -short -timeout 30m ./...
+
+vet: ## vet
+	$(GO) vet ./...
+
+lint: ## check format, modules and style
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
+	$(GO) mod verify >/dev/null
+	$(LINT) run ./...
+
+fmt: ## format
+	gofmt -w $$(git ls-files '*.go')
+
+fuzz: ## run every fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "fuzz $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench: ## measure piopiyd beside its peers; prints ratios (needs Node for the peers)
+	$(GO) run ./bench
+
+check: vet lint test race ## everything CI runs but the fuzzing
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,253 @@
+package call
+
+import (
+	"context"
+	"encoding/base32"
+	"encoding/json"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/dop251/goja"
+
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/runtime"
+)
+
+// maxContinuations bounds the functions that one call may leave standing for an action_url.
+const maxContinuations = 1000
+
+// conversationKey finds the conversation among a session's values.
+type conversationKey struct{}
+
+// conversation is a call as a script lives through it: its session and the functions that wait for digits.
+type conversation struct {
+	handler *Handler
+	session *runtime.Session
+	call    *call.Call
+	names   []key // guarded by handler.mu
+
+	busy    atomic.Int32 // callbacks under way
+	waiting atomic.Int32 // continuations registered
+
+	// Owned by the session's goroutine.
+	continuations map[string]continuation
+	objects       objects
+	legs          map[string]bool // legs heard of, true once their CDR came
+	grace         runtime.Timer
+}
+
+type continuation struct {
+	run   goja.Callable
+	label string
+}
+
+// holds reports whether the call would suffer if the daemon stopped now.
+func (conv *conversation) holds() bool { return conv.busy.Load() > 0 || conv.waiting.Load() > 0 }
+
+func (conv *conversation) enter() func() {
+	conv.busy.Add(1)
+	return func() {
+		conv.busy.Add(-1)
+		h := conv.handler
+		h.mu.Lock()
+		h.settleDrain()
+		h.mu.Unlock()
+	}
+}
+
+func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.Reply, err error) {
+	defer conv.enter()()
+	conv.session.Record("answer", answerEntry{c.From, c.To, c.Direction, c.Driver, c.Time.UnixMilli(), c.ExtraParams})
+	over := false
+	err = conv.session.Call(ctx, "answer", func(*goja.Runtime) []goja.Value {
+		return []goja.Value{conv.callObject(c)}
+	}, func(_ *goja.Runtime, v goja.Value) error {
+		var err error
+		reply, err = conv.decode("answer", v, c)
+		over = conv.exhausted()
+		return err
+	})
+	if err == nil && over {
+		conv.handler.forget(conv, "answered")
+	}
+	return reply, err
+}
+
+type answerEntry struct {
+	From        string         `json:"from"`
+	To          string         `json:"to"`
+	Direction   call.Direction `json:"direction,omitempty"`
+	Driver      string         `json:"driver"`
+	Time        int64          `json:"time"`
+	ExtraParams string         `json:"extra_params,omitempty"`
+}
+
+// exhausted reports whether nothing of the script can run any more in this call. On the session's goroutine.
+func (conv *conversation) exhausted() bool {
+	v := conv.session.Version()
+	return len(conv.continuations) == 0 && conv.session.Pending() == 0 &&
+		!v.HasExport("event") && !v.HasExport("cdr") && !v.HasExport("stream")
+}
+
+func (conv *conversation) input(ctx context.Context, c *call.Call, in call.Input) (reply call.Reply, err error) {
+	defer conv.enter()()
+	unknown := false
+	label := "input"
+	over := false
+	err = conv.session.Run(ctx, "the continuation", func() (goja.Value, error) {
+		next, ok := conv.continuations[in.Token]
+		if !ok {
+			unknown = true
+			return goja.Undefined(), nil
+		}
+		label = next.label
+		conv.session.Record("input", map[string]string{"continuation": next.label, "digits": in.Digits, "speech": in.Speech})
+		return next.run(goja.Undefined(), conv.inputObject(c, in), conv.callObject(c))
+	}, func(_ *goja.Runtime, v goja.Value) error {
+		if unknown {
+			return nil
+		}
+		var err error
+		reply, err = conv.decode(label, v, c)
+		return err
+	})
+	if err == nil && unknown {
+		return reply, fmt.Errorf("call %q of app %q, token %q: %w", c.ID, c.App, in.Token, call.ErrNoContinuation)
+	}
+	if err == nil && over {
+		conv.handler.forget(conv, "answered")
+	}
+	return reply, err
+}
+
+func (conv *conversation) event(ctx context.Context, e *call.Event) error {
+	defer conv.enter()()
+	conv.session.Record("event", json.RawMessage(e.Raw))
+	err := conv.session.Run(ctx, "event", func() (goja.Value, error) {
+		conv.heard(e.LegID)
+		if !conv.session.HasExport("event") {
+			return goja.Undefined(), nil
+		}
+		return conv.export("event", conv.eventObject(e), conv.callObject(conv.call))
+	}, nil)
+	if e.Status == call.StatusHangup && e.Leg != call.LegB {
+		conv.ended(!conv.session.HasExport("cdr"))
+	}
+	return err
+}
+
+func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
+	defer conv.enter()()
+	conv.session.Record("cdr", json.RawMessage(r.Raw))
+	over := false
+	err := conv.session.Run(ctx, "cdr", func() (goja.Value, error) {
+		if !conv.session.HasExport("cdr") {
+			return goja.Undefined(), nil
+		}
+		return conv.export("cdr", conv.cdrObject(r), conv.callObject(conv.call))
+	}, func(_ *goja.Runtime, _ goja.Value) error {
+		over = conv.delivered(r)
+		return nil
+	})
+	if err == nil {
+		conv.ended(over)
+	}
+	return err
+}
+
+func (conv *conversation) export(name string, args ...goja.Value) (goja.Value, error) {
+	fn, ok := conv.session.Export(name)
+	if !ok {
+		return goja.Undefined(), nil
+	}
+	return fn(goja.Undefined(), args...)
+}
+
+// heard notes a leg. On the session's goroutine.
+func (conv *conversation) heard(leg string) {
+	if conv.legs == nil {
+		conv.legs = map[string]bool{}
+	}
+	if len(conv.legs) < 100 && !conv.legs[leg] {
+		conv.legs[leg] = false
+	}
+}
+
+// delivered notes that a leg's CDR reached the script, and reports whether those of all legs have.
+func (conv *conversation) delivered(r *call.CDR) bool {
+	conv.heard(r.LegID)
+	conv.legs[r.LegID] = true
+	for _, done := range conv.legs {
+		if !done {
+			return false
+		}
+	}
+	return true
+}
+
+// ended follows the end of the call: the session ends now, or when the other legs' records have come or stay out.
+func (conv *conversation) ended(now bool) {
+	conv.waiting.Store(0)
+	if now {
+		conv.handler.forget(conv, "call ended")
+		return
+	}
+	conv.session.Post(func() error {
+		if conv.grace == nil {
+			conv.grace = conv.session.Clock().AfterFunc(conv.handler.opts.LegGrace, func() { conv.handler.forget(conv, "call ended") })
+		}
+		return nil
+	})
+}
+
+func (conv *conversation) stream(ctx context.Context, c *call.Call, stream call.Stream) error {
+	defer conv.enter()()
+	conv.session.Record("stream", map[string]string{"state": "connected"})
+	err := conv.session.Run(ctx, "stream", func() (goja.Value, error) {
+		return conv.export("stream", conv.handler.opts.Stream(conv.session, stream), conv.callObject(c))
+	}, nil)
+	conv.session.Record("stream", map[string]string{"state": "disconnected"})
+	return err
+}
+
+// fail ends the conversation whose script failed; later callbacks of the call begin anew.
+func (conv *conversation) fail(err error) {
+	conv.session.Record("policy", map[string]string{"error": err.Error()})
+	conv.handler.forget(conv, "fault")
+}
+
+// continuations lets functions stand where PCMO wants an action_url.
+type continuations struct {
+	conv *conversation
+	call *call.Call
+}
+
+// Register implements the PCMO binding's Continuations. On the session's goroutine.
+func (r continuations) Register(run goja.Callable, label string) string {
+	conv := r.conv
+	if r.call.InputURL == nil {
+		panic(conv.session.NewError("TypeError", "a function cannot stand for an action_url here: nothing brings digits back to it"))
+	}
+	if len(conv.continuations) >= maxContinuations {
+		panic(conv.session.NewError("RangeError", fmt.Sprintf("too many functions wait for digits (limit %d)", maxContinuations)))
+	}
+	if conv.continuations == nil {
+		conv.continuations = map[string]continuation{}
+	}
+	var raw [15]byte
+	conv.session.Random(raw[:])
+	token := tokenEncoding.EncodeToString(raw[:])
+	conv.continuations[token] = continuation{run, label}
+	conv.waiting.Store(1)
+	return r.call.InputURL(token)
+}
+
+var tokenEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}

@@ -1,0 +1,385 @@
+// Package call lets scripts decide about calls: it is the call.Handler that runs an app's callbacks in the
+// session of the call.
+//
+//	handler := call.NewHandler(call.Options{Runtime: rt})
+//	reply, err := handler.Answer(ctx, c)
+//
+// A session is born with a call's first callback and ends with the call: after its CDR, or at once when the
+// script has nothing left to do or to wait for.
+package call
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/dop251/goja"
+
+	bindpcmo "github.com/piopiy/piopiyd/bindings/pcmo"
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/runtime"
+)
+
+// Callbacks are the exports that make a script an app.
+var Callbacks = []string{"answer", "event", "cdr", "stream"}
+
+// Options say how a Handler works.
+type Options struct {
+	Runtime *runtime.Runtime
+	// Fault is the fault policy of apps without one of their own in Faults.
+	Fault  call.FaultPolicy
+	Faults map[string]call.FaultPolicy
+	// Stream makes the script's view of a media WebSocket; nil means that stream callbacks are not served.
+	Stream func(s *runtime.Session, stream call.Stream) goja.Value
+	// LegGrace is how long a session waits, after the CDR of leg a, for those of other legs that it has heard of
+	// (default 30 s).
+	LegGrace time.Duration
+	Logger   *slog.Logger
+}
+
+// Handler implements call.Handler with scripts. All its methods are safe for concurrent use.
+type Handler struct {
+	opts Options
+	rt   *runtime.Runtime
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	calls    map[key]*conversation
+	draining bool
+	idle     chan struct{} // closed when draining and nothing is left
+}
+
+// key names a call within an app.
+type key struct{ app, id string }
+
+// NewHandler returns a Handler.
+func NewHandler(o Options) *Handler {
+	if o.LegGrace == 0 {
+		o.LegGrace = 30 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Handler{opts: o, rt: o.Runtime, log: o.Logger, calls: map[key]*conversation{}}
+}
+
+var _ call.Handler = (*Handler)(nil)
+
+// Answer implements call.Handler.
+func (h *Handler) Answer(ctx context.Context, c *call.Call) (call.Reply, error) {
+	app, ok := h.rt.App(c.App)
+	if !ok {
+		return call.Reply{}, fmt.Errorf("%w: %q", call.ErrNoApp, c.App)
+	}
+	if cur := app.Current(); cur != nil && !cur.HasExport("answer") {
+		return call.Reply{}, fmt.Errorf("app %q, answer: %w", c.App, call.ErrNoCallback)
+	}
+	conv, err := h.open(c, nil, true)
+	if err != nil {
+		if errors.Is(err, call.ErrDraining) || errors.Is(err, runtime.ErrBusy) {
+			return call.Reply{}, busy(err)
+		}
+		return h.policy(ctx, c, nil, err), nil
+	}
+	reply, err := conv.answer(ctx, c)
+	if err != nil {
+		version := conv.session.Version()
+		conv.fail(err)
+		if ctx.Err() != nil {
+			return call.Reply{}, context.Cause(ctx)
+		}
+		return h.policy(ctx, c, version, err), nil
+	}
+	return reply, nil
+}
+
+func busy(err error) error {
+	if errors.Is(err, runtime.ErrBusy) {
+		return call.ErrBusy
+	}
+	return err
+}
+
+// Input implements call.Handler.
+func (h *Handler) Input(ctx context.Context, c *call.Call, in call.Input) (call.Reply, error) {
+	if _, ok := h.rt.App(c.App); !ok {
+		return call.Reply{}, fmt.Errorf("%w: %q", call.ErrNoApp, c.App)
+	}
+	conv := h.find(c.App, c.ID)
+	if conv == nil {
+		return call.Reply{}, fmt.Errorf("call %q of app %q: %w", c.ID, c.App, call.ErrNoContinuation)
+	}
+	reply, err := conv.input(ctx, c, in)
+	switch {
+	case err == nil:
+		return reply, nil
+	case errors.Is(err, call.ErrNoContinuation):
+		return call.Reply{}, err
+	case ctx.Err() != nil:
+		return call.Reply{}, context.Cause(ctx)
+	}
+	version := conv.session.Version()
+	conv.fail(err)
+	return h.policy(ctx, c, version, err), nil
+}
+
+// Event implements call.Handler.
+func (h *Handler) Event(ctx context.Context, e *call.Event) error {
+	conv, err := h.forReport(e.App, "event", callOf(e.App, e.CallID, e.Direction, e.From, e.To, e.ExtraParams, e.Time), e.CallID, e.LegID, e.RequestID)
+	if err != nil || conv == nil {
+		return err
+	}
+	return conv.event(ctx, e)
+}
+
+// CDR implements call.Handler.
+func (h *Handler) CDR(ctx context.Context, r *call.CDR) error {
+	conv, err := h.forReport(r.App, "cdr", callOf(r.App, r.CallID, r.Direction, r.From, r.To, r.ExtraParams, r.Start), r.CallID, r.LegID, r.RequestID)
+	if err != nil || conv == nil {
+		return err
+	}
+	return conv.cdr(ctx, r)
+}
+
+// Stream implements call.Handler.
+func (h *Handler) Stream(ctx context.Context, c *call.Call, stream call.Stream) error {
+	app, ok := h.rt.App(c.App)
+	if !ok {
+		return fmt.Errorf("%w: %q", call.ErrNoApp, c.App)
+	}
+	if cur := app.Current(); h.opts.Stream == nil || cur == nil || !cur.HasExport("stream") {
+		return fmt.Errorf("app %q, stream: %w", c.App, call.ErrNoCallback)
+	}
+	conv, err := h.open(c, nil, false)
+	if err != nil {
+		return busy(err)
+	}
+	return conv.stream(ctx, c, stream)
+}
+
+func callOf(app, id string, d call.Direction, from, to, extra string, at time.Time) *call.Call {
+	return &call.Call{ID: id, App: app, Driver: "cloud", Direction: d, From: from, To: to, Time: at, ExtraParams: extra}
+}
+
+// forReport returns the conversation that an event or a CDR belongs to. It is nil, without an error, when there
+// is nobody to tell: no such callback, and no session to end.
+func (h *Handler) forReport(appName, callback string, c *call.Call, ids ...string) (*conversation, error) {
+	app, ok := h.rt.App(appName)
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", call.ErrNoApp, appName)
+	}
+	if conv := h.find(appName, ids...); conv != nil {
+		return conv, nil
+	}
+	if cur := app.Current(); cur == nil {
+		return nil, app.Problem()
+	} else if !cur.HasExport(callback) {
+		return nil, nil
+	}
+	conv, err := h.open(c, nil, false)
+	if err != nil {
+		return nil, busy(err)
+	}
+	return conv, nil
+}
+
+// find returns the living conversation known by the first of the ids that is known at all. The later ids become
+// further names for it: the platform calls one call by different ids in different callbacks.
+func (h *Handler) find(app string, ids ...string) *conversation {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, id := range ids {
+		conv, ok := h.calls[key{app, id}]
+		if id == "" || !ok {
+			continue
+		}
+		for _, alias := range ids {
+			k := key{app, alias}
+			if _, known := h.calls[k]; alias != "" && !known {
+				h.calls[k] = conv
+				conv.names = append(conv.names, k)
+			}
+		}
+		return conv
+	}
+	return nil
+}
+
+// open returns the call's conversation, begun on version (nil: the current one) if there is none yet.
+func (h *Handler) open(c *call.Call, version *runtime.Version, fresh bool) (*conversation, error) {
+	if conv := h.find(c.App, c.ID); conv != nil {
+		return conv, nil
+	}
+	h.mu.Lock()
+	draining := h.draining
+	h.mu.Unlock()
+	if draining && fresh {
+		return nil, call.ErrDraining
+	}
+	app, ok := h.rt.App(c.App)
+	if !ok {
+		return nil, call.ErrNoApp
+	}
+	conv := &conversation{handler: h, call: c, names: []key{{c.App, c.ID}}}
+	session, err := app.NewSession(runtime.SessionConfig{ID: c.ID, Version: version, Values: map[any]any{conversationKey{}: conv}})
+	if err != nil {
+		return nil, err
+	}
+	conv.session = session
+	h.mu.Lock()
+	if other, ok := h.calls[key{c.App, c.ID}]; ok {
+		h.mu.Unlock()
+		session.Close("another callback of the call came first")
+		return other, nil
+	}
+	h.calls[key{c.App, c.ID}] = conv
+	h.mu.Unlock()
+	return conv, nil
+}
+
+// forget ends a conversation.
+func (h *Handler) forget(conv *conversation, reason string) {
+	h.mu.Lock()
+	for _, k := range conv.names {
+		if h.calls[k] == conv {
+			delete(h.calls, k)
+		}
+	}
+	h.settleDrain()
+	h.mu.Unlock()
+	if conv.grace != nil {
+		conv.grace.Stop()
+	}
+	conv.session.Close(reason)
+}
+
+// policy answers for a script that failed: with the newest earlier version that can, or with the app's document.
+func (h *Handler) policy(ctx context.Context, c *call.Call, failed *runtime.Version, why error) call.Reply {
+	p, ok := h.opts.Faults[c.App]
+	if !ok {
+		p = h.opts.Fault
+	}
+	if p.LastGood && failed != nil {
+		if reply, ok := h.lastGood(ctx, c, failed); ok {
+			reply.Fault = why
+			return reply
+		}
+	}
+	document := p.Document(c)
+	reply := call.Reply{Document: document, JSON: document.AppendJSON(nil), Fault: why}
+	if failed != nil {
+		reply.Version = failed.ShortID()
+	}
+	h.log.Warn("the fault policy answers the call", "app", c.App, "call", c.ID, "error", why)
+	return reply
+}
+
+func (h *Handler) lastGood(ctx context.Context, c *call.Call, failed *runtime.Version) (call.Reply, bool) {
+	app, ok := h.rt.App(c.App)
+	if !ok {
+		return call.Reply{}, false
+	}
+	older := app.Previous(failed)
+	if older == nil || !older.HasExport("answer") {
+		return call.Reply{}, false
+	}
+	conv, err := h.open(c, older, false)
+	if err != nil {
+		return call.Reply{}, false
+	}
+	reply, err := conv.answer(ctx, c)
+	if err != nil {
+		conv.fail(err)
+		return call.Reply{}, false
+	}
+	h.log.Warn("the last good version answers the call", "app", c.App, "call", c.ID, "version", older.ShortID())
+	return reply, true
+}
+
+// Drain refuses new calls from now on and waits until no call is left that a script still waits in, or until
+// ctx ends; then it returns an error that lists what still holds.
+func (h *Handler) Drain(ctx context.Context) error {
+	h.mu.Lock()
+	h.draining = true
+	if h.idle == nil {
+		h.idle = make(chan struct{})
+	}
+	idle := h.idle
+	h.settleDrain()
+	h.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		holding := h.Holding()
+		return fmt.Errorf("%d calls are still under way: %v", len(holding), holding[:min(len(holding), 20)])
+	}
+}
+
+// Draining reports whether new calls are refused because Drain was called.
+func (h *Handler) Draining() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.draining
+}
+
+// settleDrain needs h.mu.
+func (h *Handler) settleDrain() {
+	if !h.draining || h.idle == nil {
+		return
+	}
+	for _, conv := range h.calls {
+		if conv.holds() {
+			return
+		}
+	}
+	select {
+	case <-h.idle:
+	default:
+		close(h.idle)
+	}
+}
+
+// Holding lists the calls that a script still waits in, as "app/call".
+func (h *Handler) Holding() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	seen := map[*conversation]bool{}
+	var list []string
+	for k, conv := range h.calls {
+		if conv.holds() && !seen[conv] {
+			seen[conv] = true
+			list = append(list, k.app+"/"+k.id)
+		}
+	}
+	sort.Strings(list)
+	return list
+}
+
+// decode turns what a callback returned into a reply.
+func (conv *conversation) decode(label string, v goja.Value, c *call.Call) (call.Reply, error) {
+	result, err := bindpcmo.Decode(conv.session, v, continuations{conv, c})
+	if err != nil {
+		var f *runtime.Fault
+		if errors.As(err, &f) && f.Kind == runtime.FaultResult {
+			located := *f
+			located.Message = label + " returned what cannot be performed: " + f.Message
+			return call.Reply{}, &located
+		}
+		return call.Reply{}, err
+	}
+	for _, w := range result.Warnings {
+		conv.session.Record("warning", map[string]string{"callback": label, "warning": w})
+	}
+	reply := call.Reply{Document: result.Document, JSON: result.JSON, Version: conv.session.Version().ShortID()}
+	if reply.JSON == nil {
+		reply.JSON = []byte("[]")
+	}
+	conv.session.Record("pcmo", json.RawMessage(reply.JSON))
+	return reply, nil
+}

@@ -1,0 +1,13 @@
+package encoding_test
+
+import (
+	"testing"
+
+	"github.com/piopiy/piopiyd/bindings/abort"
+	"github.com/piopiy/piopiyd/bindings/encoding"
+	"github.com/piopiy/piopiyd/bindings/nodetest"
+)
+
+func TestCases(t *testing.T) {
+	nodetest.Run(t, "testdata/node.json", encoding.New(), abort.New())
+}

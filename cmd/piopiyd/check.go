@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/piopiy/piopiyd/runtime"
+	"github.com/piopiy/piopiyd/server"
+)
+
+type checkCommand struct {
+	Apps []string `arg:"" optional:"" name:"app" help:"Apps to check (default all)."`
+	JSON bool     `help:"Print JSON."`
+}
+
+// checked is what a check found of one app.
+type checked struct {
+	App       string          `json:"app"`
+	OK        bool            `json:"ok"`
+	Callbacks []string        `json:"callbacks,omitempty"`
+	Files     []string        `json:"files,omitempty"`
+	Warnings  []string        `json:"warnings,omitempty"`
+	Problem   *server.Problem `json:"problem,omitempty"`
+	text      string
+}
+
+// Run checks apps the way an edit is checked before it goes live.
+func (c checkCommand) Run(ctx context.Context, t terminal, g globals) error {
+	cfg, err := g.load()
+	if err != nil {
+		return err
+	}
+	found, err := findApps(cfg)
+	if err != nil {
+		return err
+	}
+	files, done, entries, problems, err := found.list()
+	if err != nil {
+		return err
+	}
+	defer done()
+	names := append(slices.Collect(maps.Keys(entries)), slices.Collect(maps.Keys(problems))...)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) == 0 {
+		return fmt.Errorf("%s holds no app: write %s, or begin with: piopiyd init", found.name(), "hello/main.ts")
+	}
+	for _, app := range c.Apps {
+		if !slices.Contains(names, app) {
+			return unknownApp(app, names, found.name())
+		}
+	}
+	if len(c.Apps) > 0 {
+		names = c.Apps
+	}
+	e, err := newEngine(cfg, func(*runtime.Config) {})
+	if err != nil {
+		return err
+	}
+	defer e.close()
+	var all []checked
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if problem := problems[name]; problem != nil {
+			all = append(all, checked{App: name, Problem: &server.Problem{Message: problem.Error()}, text: problem.Error()})
+			continue
+		}
+		all = append(all, check(ctx, e, found, files, name, entries[name]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Apps)) {
+		if !slices.Contains(names, name) && len(c.Apps) == 0 {
+			_, _ = fmt.Fprintf(t.err, "piopiyd: the configuration names the app %q, but %s does not hold it\n", name, found.name())
+		}
+	}
+	return c.report(t, all)
+}
+
+func check(ctx context.Context, e *engine, found apps, files fs.FS, name, entry string) checked {
+	v, err := e.rt.Check(ctx, name, files, entry)
+	result := checked{App: name, OK: err == nil}
+	if v != nil {
+		result.Callbacks, result.Files, result.Warnings = v.Exports(), v.Files(), v.Warnings()
+	}
+	if err != nil {
+		result.text = found.explain(err)
+		result.Problem = problemView(err)
+		result.Problem.File = found.path(result.Problem.File)
+	}
+	return result
+}
+
+func (c checkCommand) report(t terminal, all []checked) error {
+	bad := 0
+	for _, r := range all {
+		if !r.OK {
+			bad++
+		}
+	}
+	if c.JSON {
+		if err := t.json(map[string]any{"apps": all}); err != nil {
+			return err
+		}
+	} else {
+		width := 0
+		for _, r := range all {
+			width = max(width, len(r.App))
+		}
+		for _, r := range all {
+			if r.OK {
+				t.printf("%s  %-*s  %s\n", t.paint(green, "ok"), width, r.App, strings.Join(r.Callbacks, ", "))
+			} else {
+				t.printf("%s %-*s  %s\n", t.paint(red, "bad"), width, r.App, indented(plain(r.text), width+6))
+			}
+			for _, w := range r.Warnings {
+				t.printf("%s %s\n", t.paint(yellow, strings.Repeat(" ", width+5)+"warning:"), plain(w))
+			}
+		}
+	}
+	if bad > 0 {
+		if !c.JSON {
+			_, _ = fmt.Fprintf(t.err, "%d of %d apps cannot go live\n", bad, len(all))
+		}
+		return errSilent
+	}
+	return nil
+}
+
+// indented puts blanks before all lines but the first.
+func indented(text string, n int) string {
+	return strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", n))
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/piopiy/piopiyd/config"
+	"github.com/piopiy/piopiyd/scripts"
+)
+
+type initCommand struct {
+	Dir      string `arg:"" optional:"" default:"." help:"Folder to begin in (default the current one); the app goes into its scripts folder."`
+	Template string `short:"t" placeholder:"NAME" help:"The template; --list shows them."`
+	Name     string `placeholder:"APP" help:"Name of the new app (default the template's)."`
+	List     bool   `help:"List the templates and exit."`
+}
+
+// defaultTemplate is what init writes when no template is named.
+const defaultTemplate = "hello"
+
+// Run writes a template. Nothing that exists is overwritten.
+func (c initCommand) Run(t terminal) error {
+	names, err := templates()
+	if err != nil {
+		return err
+	}
+	if c.List {
+		rows := [][]string{{"TEMPLATE", "WHAT IT DOES"}}
+		for _, name := range names {
+			rows = append(rows, []string{name, summary(name)})
+		}
+		t.table(rows)
+		return nil
+	}
+	template := c.Template
+	if template == "" {
+		template = defaultTemplate
+	}
+	if !slices.Contains(names, template) {
+		return fmt.Errorf("there is no template %q; there are: %s", template, strings.Join(names, ", "))
+	}
+	app := c.Name
+	if app == "" {
+		app = template
+	}
+	if strings.ContainsAny(app, `/\?#% `) || strings.HasPrefix(app, ".") {
+		return fmt.Errorf("--name: %q cannot be an app's name: it becomes a folder and part of an address", app)
+	}
+	files, err := planned(c.Dir, template, app)
+	if err != nil {
+		return err
+	}
+	if err := write(files); err != nil {
+		return err
+	}
+	for _, f := range files {
+		t.printf("wrote %s\n", f.path)
+	}
+	t.printf("\nNext:\n")
+	if c.Dir != "." {
+		t.printf("  cd %s\n", c.Dir)
+	}
+	t.printf("  piopiyd call %s     hear it in the terminal\n  piopiyd%s           answer calls; every save is live\n", app, strings.Repeat(" ", len(app)))
+	return nil
+}
+
+// templates lists the templates by name.
+func templates() ([]string, error) {
+	list, err := fs.ReadDir(scripts.Files(), ".")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, item := range list {
+		if item.IsDir() && hasMain(item.Name()) {
+			names = append(names, item.Name())
+		}
+	}
+	return names, nil
+}
+
+func hasMain(dir string) bool {
+	found, err := fs.Glob(scripts.Files(), dir+"/main.*")
+	return err == nil && len(found) > 0
+}
+
+// summary is the first paragraph of a template's README.
+func summary(template string) string {
+	text, err := fs.ReadFile(scripts.Files(), path.Join(template, "README.md"))
+	if err != nil {
+		return ""
+	}
+	for paragraph := range strings.SplitSeq(string(text), "\n\n") {
+		paragraph = strings.Join(strings.Fields(paragraph), " ")
+		if paragraph == "" || strings.HasPrefix(paragraph, "#") {
+			continue
+		}
+		if first, _, more := strings.Cut(paragraph, ". "); more {
+			return first + "."
+		}
+		return paragraph
+	}
+	return ""
+}
+
+// file is one file to write.
+type file struct {
+	path string
+	text []byte
+}
+
+// planned lists what init writes.
+func planned(dir, template, app string) ([]file, error) {
+	var files []file
+	into := filepath.Join(dir, "scripts", app)
+	err := fs.WalkDir(scripts.Files(), template, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(scripts.Files(), name)
+		if err != nil {
+			return err
+		}
+		rest := strings.TrimPrefix(name, template+"/")
+		files = append(files, file{filepath.Join(into, filepath.FromSlash(rest)), text})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if _, err := os.Lstat(f.path); err == nil {
+			return nil, fmt.Errorf("%s exists already and is left as it is; choose another name with --name", f.path)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	settings := filepath.Join(dir, defaultConfig)
+	if _, err := os.Lstat(settings); errors.Is(err, fs.ErrNotExist) {
+		files = append(files, file{settings, []byte(config.Example())})
+	}
+	return files, nil
+}
+
+// write makes the files; one that appeared meanwhile is an error.
+func write(files []file) error {
+	for _, f := range files {
+		if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+			return err
+		}
+		out, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return err
+		}
+		_, err = out.Write(f.text)
+		if err := errors.Join(err, out.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

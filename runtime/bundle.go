@@ -1,0 +1,233 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// Source size limits. A parser recurses on its input, so size and nesting are bounded before it sees them.
+const (
+	maxSourceSize  = 256 << 10
+	maxPackageSize = 4 << 20
+	maxAppSize     = 16 << 20
+	maxNesting     = 1000
+)
+
+// engineFeatures lists what goja does not run natively and esbuild lowers or refuses. A test notices when goja
+// learns one of them.
+var engineFeatures = map[string]bool{
+	"async-generator":                 false,
+	"for-await":                       false,
+	"dynamic-import":                  false,
+	"import-meta":                     false,
+	"top-level-await":                 false,
+	"using":                           false,
+	"decorators":                      false,
+	"bigint":                          false,
+	"regexp-unicode-property-escapes": false,
+	"regexp-match-indices":            false,
+	"regexp-set-notation":             false,
+}
+
+// build turns an app's entry file and all it imports into a version. It reads files, runs nothing.
+// On failure the returned version holds just the inputs, so that the caller knows which files to watch.
+func (rt *Runtime) build(app string, settings Settings, files fs.FS, entry string) (*Version, error) {
+	b := &bundler{rt: rt, files: files, read: map[string][]byte{}}
+	result := api.Build(api.BuildOptions{
+		EntryPoints:    []string{entry},
+		Bundle:         true,
+		Write:          false,
+		Format:         api.FormatCommonJS,
+		Platform:       api.PlatformNeutral,
+		Target:         api.ES2022,
+		Supported:      engineFeatures,
+		Sourcemap:      api.SourceMapInline,
+		SourcesContent: api.SourcesContentExclude,
+		Outfile:        "bundle.js",
+		Charset:        api.CharsetUTF8,
+		KeepNames:      false,
+		TreeShaking:    api.TreeShakingTrue,
+		LegalComments:  api.LegalCommentsNone,
+		TsconfigRaw:    `{"compilerOptions":{"verbatimModuleSyntax":false,"useDefineForClassFields":true}}`,
+		Banner:         map[string]string{"js": "(function (exports, require, module) {"},
+		Footer:         map[string]string{"js": "})"},
+		LogLevel:       api.LogLevelSilent,
+		LogLimit:       20,
+		Plugins:        []api.Plugin{{Name: "piopiyd", Setup: b.setup}},
+	})
+	v := &Version{app: app, settings: settings, created: time.Now(), inputs: b.inputs(), drained: make(chan struct{})}
+	v.id = versionID(app, settings, rt.stdlibID(), v.inputs)
+	if err := messagesError(result.Errors); err != nil {
+		return v, err
+	}
+	for _, w := range result.Warnings {
+		if w.ID == "bigint" || strings.Contains(w.Text, "Big integer") {
+			return v, messagesError([]api.Message{w})
+		}
+		v.warnings = append(v.warnings, messageFault(w).Error())
+	}
+	if len(result.OutputFiles) != 1 {
+		return v, errors.New("the bundler wrote no output")
+	}
+	v.code = string(result.OutputFiles[0].Contents)
+	return v, v.compile()
+}
+
+// bundler reads files on behalf of esbuild, each at most once, so that one version can never mix two states of
+// a file.
+type bundler struct {
+	rt    *Runtime
+	files fs.FS
+	read  map[string][]byte
+	total int
+	probe []string // paths that were looked for and not found
+}
+
+const (
+	stdlibNamespace = "piopiy"
+)
+
+func (b *bundler) setup(build api.PluginBuild) {
+	build.OnResolve(api.OnResolveOptions{Filter: ".*"}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+		if a.Kind == api.ResolveEntryPoint {
+			return api.OnResolveResult{Path: a.Path, Namespace: "scripts"}, nil
+		}
+		return b.resolve(a)
+	})
+	load := func(a api.OnLoadArgs) (api.OnLoadResult, error) { return b.load(a.Namespace, a.Path) }
+	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "scripts"}, load)
+	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: stdlibNamespace}, load)
+}
+
+func (b *bundler) load(namespace, name string) (api.OnLoadResult, error) {
+	text, err := b.file(namespace, name)
+	if err != nil {
+		return api.OnLoadResult{}, err
+	}
+	contents := string(text)
+	result := api.OnLoadResult{Contents: &contents, Loader: loaderFor(name)}
+	if result.Loader != api.LoaderJSON {
+		if depth := nesting(text); depth > maxNesting {
+			return result, fmt.Errorf("brackets are nested %d deep; the limit is %d", depth, maxNesting)
+		}
+	}
+	return result, nil
+}
+
+func loaderFor(name string) api.Loader {
+	switch path.Ext(name) {
+	case ".ts", ".mts", ".cts":
+		return api.LoaderTS
+	case ".json":
+		return api.LoaderJSON
+	default:
+		return api.LoaderJS
+	}
+}
+
+// file returns a file's bytes, read once.
+func (b *bundler) file(namespace, name string) ([]byte, error) {
+	from, key := b.files, name
+	if namespace == stdlibNamespace {
+		from, key = b.rt.stdlib, "piopiy:"+name
+	}
+	if text, ok := b.read[key]; ok {
+		return text, nil
+	}
+	text, err := fs.ReadFile(from, name)
+	if err != nil {
+		return nil, readableError(name, err)
+	}
+	limit := maxSourceSize
+	if strings.Contains(name, "node_modules/") || path.Ext(name) == ".json" {
+		limit = maxPackageSize
+	}
+	if len(text) > limit {
+		return nil, fmt.Errorf("%s is %d KiB; the limit is %d KiB", name, len(text)>>10, limit>>10)
+	}
+	if b.total += len(text); b.total > maxAppSize {
+		return nil, fmt.Errorf("the app's files add up to more than %d MiB", maxAppSize>>20)
+	}
+	b.read[key] = text
+	return text, nil
+}
+
+// readableError says what a person can do about a file that cannot be read.
+func readableError(name string, err error) error {
+	if strings.Contains(err.Error(), "escapes") {
+		return fmt.Errorf("%s leads out of the scripts folder; an import cannot leave it, not by a link either (a link inside the folder must be relative)", name)
+	}
+	return err
+}
+
+func (b *bundler) inputs() []input {
+	names := make([]string, 0, len(b.read))
+	for name := range b.read {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	list := make([]input, len(names))
+	for i, name := range names {
+		list[i] = input{Path: name, Hash: hashText(b.read[name]), Text: string(b.read[name])}
+	}
+	return list
+}
+
+// nesting returns how deep brackets are nested, counting roughly: brackets in strings count too, closing ones
+// never go below zero.
+func nesting(text []byte) int {
+	depth, deepest := 0, 0
+	for _, c := range text {
+		switch c {
+		case '(', '[', '{':
+			if depth++; depth > deepest {
+				deepest = depth
+			}
+		case ')', ']', '}':
+			if depth > 0 {
+				depth--
+			}
+		}
+	}
+	return deepest
+}
+
+func messagesError(messages []api.Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	first := messageFault(messages[0])
+	if len(messages) > 1 {
+		first.Message += fmt.Sprintf(" (and %d more)", len(messages)-1)
+	}
+	return first
+}
+
+func messageFault(m api.Message) *Fault {
+	f := &Fault{Kind: FaultException, Name: "SyntaxError", Message: m.Text}
+	if strings.HasPrefix(m.Text, "Could not resolve") || m.PluginName != "" {
+		f.Name = "ImportError"
+	}
+	switch {
+	case strings.HasPrefix(m.Text, "Top-level await"):
+		f.Message = "top-level await is not available: export an async function and await inside it"
+	case strings.HasPrefix(m.Text, "Big integer"):
+		f.Message = "BigInt is not available in call scripts: keep long ids as strings"
+	}
+	if l := m.Location; l != nil {
+		f.Position = Position{File: cleanName(strings.TrimPrefix(l.File, "scripts:")), Line: l.Line, Column: l.Column + 1, Source: truncate(l.LineText, 200)}
+	}
+	for _, note := range m.Notes {
+		if note.Text != "" {
+			f.Message += "; " + note.Text
+		}
+	}
+	return f
+}

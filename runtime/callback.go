@@ -1,0 +1,281 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/dop251/goja"
+)
+
+// Call calls an exported callback and waits until what it returns is settled.
+//
+// args makes the arguments and result takes the settled value; both run on the session's goroutine and may be
+// nil. The error is a *Fault when the script failed, ctx's error when the caller went away first (the callback
+// then runs on, and nobody learns its result), or what result returned.
+func (s *Session) Call(ctx context.Context, export string, args func(vm *goja.Runtime) []goja.Value, result func(vm *goja.Runtime, v goja.Value) error) error {
+	return s.Run(ctx, export, func() (goja.Value, error) {
+		fn, ok := goja.AssertFunction(s.exports.Get(export))
+		if !ok {
+			return nil, &Fault{Kind: FaultResult, Message: fmt.Sprintf("the script does not export a function %q", export)}
+		}
+		var values []goja.Value
+		if args != nil {
+			values = args(s.vm)
+		}
+		return fn(goja.Undefined(), values...)
+	}, result)
+}
+
+// Run is Call for any function: start runs on the session's goroutine and returns a value or a promise; label
+// names it in faults.
+func (s *Session) Run(ctx context.Context, label string, start func() (goja.Value, error), result func(vm *goja.Runtime, v goja.Value) error) error {
+	cb := &callback{session: s, label: label, result: result, done: make(chan struct{})}
+	if !s.post(func() error { return cb.begin(start) }, cb) {
+		return &Fault{Kind: FaultClosed, Message: "the session has ended"}
+	}
+	s.endWork() // the caller's, until wake
+	select {
+	case <-cb.done:
+		return cb.err
+	case <-ctx.Done():
+		cb.wake()
+		return context.Cause(ctx)
+	}
+}
+
+// wake gives the waiting caller his share of work back, before he runs: time must not pass in between.
+func (cb *callback) wake() {
+	if cb.awake.CompareAndSwap(false, true) {
+		cb.session.beginWork()
+	}
+}
+
+// HasExport reports whether the session's version exports a function of that name.
+func (s *Session) HasExport(name string) bool { return s.version.HasExport(name) }
+
+// callback is one call into the script that somebody waits for.
+type callback struct {
+	session *Session
+	label   string
+	result  func(vm *goja.Runtime, v goja.Value) error
+	timer   Timer
+	err     error
+	isDone  bool
+	awake   atomic.Bool
+	done    chan struct{}
+}
+
+func (cb *callback) begin(start func() (goja.Value, error)) error {
+	s := cb.session
+	v, err := start()
+	if err != nil {
+		return cb.fail(err)
+	}
+	promise, ok := promiseOf(v)
+	if !ok {
+		return cb.fulfil(v)
+	}
+	switch promise.State() {
+	case goja.PromiseStateFulfilled:
+		return cb.fulfil(promise.Result())
+	case goja.PromiseStateRejected:
+		s.handled(promise)
+		return cb.fail(thrown{promise.Result()})
+	}
+	object := v.ToObject(s.vm)
+	then, ok := goja.AssertFunction(object.Get("then"))
+	if !ok {
+		return cb.fail(&Fault{Kind: FaultResult, Message: cb.label + " returned a promise without then()"})
+	}
+	cb.timer = s.clock.AfterFunc(s.rt.limits.Callback, func() {
+		s.Post(func() error {
+			if cb.isDone {
+				return nil
+			}
+			return cb.fail(&Fault{Kind: FaultTimeout, Message: fmt.Sprintf("%s did not finish within %s", cb.label, s.rt.limits.Callback)})
+		})
+	})
+	_, err = then(object,
+		s.vm.ToValue(func(c goja.FunctionCall) goja.Value { check(cb.fulfil(c.Argument(0))); return goja.Undefined() }),
+		s.vm.ToValue(func(c goja.FunctionCall) goja.Value { check(cb.fail(thrown{c.Argument(0)})); return goja.Undefined() }))
+	return err
+}
+
+// check is for the two natives above: what they return can only be fatal, and no script may catch it.
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func promiseOf(v goja.Value) (*goja.Promise, bool) {
+	object, ok := v.(*goja.Object)
+	if !ok {
+		return nil, false
+	}
+	p, ok := object.Export().(*goja.Promise)
+	return p, ok
+}
+
+func (cb *callback) fulfil(v goja.Value) error {
+	if cb.isDone {
+		return nil
+	}
+	if cb.result == nil {
+		cb.finish(nil)
+		return nil
+	}
+	err := cb.session.protect(func() error { return cb.result(cb.session.vm, v) })
+	if err == nil {
+		cb.finish(nil)
+		return nil
+	}
+	return cb.fail(err)
+}
+
+// fail settles the callback with an error. What breaks the whole session is returned as well.
+func (cb *callback) fail(err error) error {
+	if cb.isDone {
+		return nil
+	}
+	s := cb.session
+	fault := s.explain(err)
+	if fault.fatal() {
+		return fault
+	}
+	cb.finish(fault)
+	if !s.dry {
+		s.rt.cfg.Observer.Faulted(s.app, fault.Kind)
+		s.Logger().Error("script fault", "callback", cb.label, "kind", fault.Kind, "at", fault.Position.String(), "error", fault.Error(), "source", fault.Position.Source)
+		s.Record("fault", fault)
+	}
+	return nil
+}
+
+// finish notes the outcome; the waiter is told at the end of the turn, after the journal was written.
+func (cb *callback) finish(f *Fault) {
+	cb.session.mu.Lock()
+	cb.isDone = true
+	if f != nil {
+		cb.err = f
+	}
+	cb.session.mu.Unlock()
+	if cb.timer != nil {
+		cb.timer.Stop()
+	}
+	cb.session.settled = append(cb.session.settled, cb)
+}
+
+// deliver tells the waiters of the callbacks that settled during the turn.
+func (s *Session) deliver() {
+	for _, cb := range s.settled {
+		s.mu.Lock()
+		delete(s.waiting, cb)
+		s.mu.Unlock()
+		cb.wake()
+		close(cb.done)
+	}
+	s.settled = s.settled[:0]
+}
+
+// settle ends a callback of a session that is gone.
+func (cb *callback) settle(f *Fault) {
+	cb.session.mu.Lock()
+	if !cb.isDone {
+		cb.err = f
+	}
+	cb.session.mu.Unlock()
+	cb.wake()
+	close(cb.done)
+}
+
+// stuck reports whether callbacks wait for promises that nothing can settle any more. It needs s.mu.
+func (s *Session) stuck() bool {
+	return len(s.waiting) > 0 && s.ops == 0 && s.timers.len() == 0
+}
+
+func (s *Session) failStuck() error {
+	s.mu.Lock()
+	list := make([]*callback, 0, len(s.waiting))
+	for cb := range s.waiting {
+		list = append(list, cb)
+	}
+	s.mu.Unlock()
+	for _, cb := range list {
+		if err := cb.fail(&Fault{Kind: FaultUnsettled, Message: cb.label + " returned a promise that never settles: nothing is pending that could settle it"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Promise makes a promise for an operation outside the VM. settle must be called exactly once, from any
+// goroutine; its function runs on the session's goroutine and returns the value or the error to reject with.
+// After the session's end settle does nothing. On the session's goroutine.
+//
+// It panics with a RangeError, which the script sees, when too many operations are pending.
+func (s *Session) Promise() (promise goja.Value, settle func(outcome func() (goja.Value, error))) {
+	if s.ops >= s.rt.limits.Pending {
+		panic(s.NewError("RangeError", fmt.Sprintf("too many operations are pending at once (limit %d)", s.rt.limits.Pending)))
+	}
+	s.ops++
+	p, resolve, reject := s.vm.NewPromise()
+	return s.vm.ToValue(p), func(outcome func() (goja.Value, error)) {
+		s.Post(func() error {
+			s.ops--
+			v, err := outcome()
+			if err != nil {
+				return reject(s.ErrorValue(err))
+			}
+			return resolve(v)
+		})
+	}
+}
+
+// Go runs work on a goroutine of its own and returns a promise for its outcome. work must end when its context
+// does, which is at the session's end at the latest; the function it returns runs on the session's goroutine.
+// On the session's goroutine. In a dry run nothing is started and the promise stays pending.
+func (s *Session) Go(work func(ctx context.Context) (outcome func() (goja.Value, error))) goja.Value {
+	promise, settle := s.Promise()
+	if s.dry {
+		return promise
+	}
+	ctx := s.Context()
+	s.beginWork()
+	go func() {
+		defer s.endWork()
+		settle(work(ctx))
+	}()
+	return promise
+}
+
+// Hold keeps the session from counting as stuck while something outside the VM, such as an open socket, may
+// still wake it. The returned function lets go; it may be called from any goroutine, once. On the session's
+// goroutine.
+func (s *Session) Hold() (release func()) {
+	s.ops++
+	done := s.Work()
+	return func() {
+		s.Post(func() error { s.ops--; return nil })
+		done()
+	}
+}
+
+// Work tells a virtual clock of work outside the VM, until done is called. It may be called from any goroutine.
+func (s *Session) Work() (done func()) {
+	s.beginWork()
+	return s.endWork
+}
+
+// Elapsed is a convenience for modules: the time since the session was born.
+func (s *Session) Elapsed() time.Duration { return s.clock.Now().Sub(s.born) }
+
+// Export returns an exported function. On the session's goroutine.
+func (s *Session) Export(name string) (goja.Callable, bool) {
+	return goja.AssertFunction(s.exports.Get(name))
+}
+
+// Clock returns the session's clock.
+func (s *Session) Clock() Clock { return s.clock }

@@ -1,0 +1,67 @@
+package runtime
+
+import (
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+// Entry is one line of a session's journal: an input that reached the script or an effect it had.
+type Entry struct {
+	// Seq numbers the entries of one session from 1, without gaps.
+	Seq uint64 `json:"seq"`
+	// Time is the session's time.
+	Time time.Time `json:"time"`
+	// Kind names the input or effect: "answer", "pcmo", "log", "fault", "fetch", ...
+	Kind string `json:"kind"`
+	// Version is the app version the session runs.
+	Version string `json:"version,omitempty"`
+	// Data is the entry's JSON content. It never holds secrets; digits a caller presses are kept here
+	// (a replay needs them) and nowhere else.
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// Journal keeps what sessions record. The entries of one session arrive in order; different sessions append
+// concurrently. Append is called at the end of a turn and may return before the entries are durable.
+type Journal interface {
+	Append(app, session string, entries []Entry) error
+}
+
+// MemoryJournal is a Journal that keeps the entries of the most recent sessions in memory: the default for
+// embedders, and for tests.
+type MemoryJournal struct {
+	mu       sync.Mutex
+	max      int
+	sessions map[string][]Entry
+	order    []string
+}
+
+// NewMemoryJournal returns a journal that remembers the last max sessions; max <= 0 means 1,000.
+func NewMemoryJournal(max int) *MemoryJournal {
+	if max <= 0 {
+		max = 1000
+	}
+	return &MemoryJournal{max: max, sessions: map[string][]Entry{}}
+}
+
+// Append implements Journal.
+func (j *MemoryJournal) Append(app, session string, entries []Entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, known := j.sessions[session]; !known {
+		if len(j.order) == j.max {
+			delete(j.sessions, j.order[0])
+			j.order = j.order[1:]
+		}
+		j.order = append(j.order, session)
+	}
+	j.sessions[session] = append(j.sessions[session], entries...)
+	return nil
+}
+
+// Entries returns what a session has recorded so far, in order.
+func (j *MemoryJournal) Entries(session string) []Entry {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]Entry(nil), j.sessions[session]...)
+}

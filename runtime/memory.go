@@ -1,0 +1,129 @@
+package runtime
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	memoryTick = 5 * time.Millisecond
+	// suspectAfter is how long a turn must have run before the watchdog takes it for the cause of a full heap.
+	suspectAfter = 20 * time.Millisecond
+)
+
+// pressure is true while the heap is above half its limit; only then does each turn measure what it allocates.
+var pressure atomic.Bool
+
+func heapBytes() int64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64())
+}
+
+// pressureHeap returns the heap's size under pressure, else 0.
+func (rt *Runtime) pressureHeap() int64 {
+	if !pressure.Load() {
+		return 0
+	}
+	return heapBytes()
+}
+
+// watchMemory keeps the heap below its limit. goja has no memory limit of its own, so: stop the turn that is
+// making memory; when none is, end resting sessions, those that grew most first; meanwhile take no new ones.
+func (rt *Runtime) watchMemory() {
+	limit := rt.cfg.MemoryLimit
+	if limit <= 0 {
+		limit = availableMemory() * 6 / 10
+	}
+	tick := time.NewTicker(memoryTick)
+	defer tick.Stop()
+	var collected time.Time
+	for {
+		select {
+		case <-rt.closed:
+			return
+		case <-tick.C:
+		}
+		heap := heapBytes()
+		pressure.Store(heap > limit/2)
+		if heap <= limit {
+			rt.shedding.Store(false)
+			continue
+		}
+		if s := rt.suspect(); s != nil {
+			s.interrupt(&Fault{Kind: FaultMemory, Message: fmt.Sprintf("the script was stopped because memory ran short (limit %d MiB)", limit>>20)})
+			continue
+		}
+		if time.Since(collected) < time.Second {
+			continue
+		}
+		// What the limit counts includes garbage: look again without it before anybody is sent away.
+		runtime.GC()
+		collected = time.Now()
+		if heapBytes() <= limit {
+			continue
+		}
+		rt.shedding.Store(true)
+		rt.shed()
+		collected = time.Time{}
+	}
+}
+
+// suspect returns the session whose running turn most likely fills the heap: the longest running one.
+func (rt *Runtime) suspect() *Session {
+	var suspect *Session
+	oldest := time.Now().Add(-suspectAfter).UnixNano()
+	for _, s := range rt.Sessions() {
+		if began := s.turnBegan.Load(); began != 0 && began < oldest {
+			suspect, oldest = s, began
+		}
+	}
+	return suspect
+}
+
+// shed ends the resting session that grew most, the oldest among equals.
+func (rt *Runtime) shed() {
+	var largest *Session
+	for _, s := range rt.Sessions() {
+		if largest == nil || s.grown.Load() > largest.grown.Load() ||
+			s.grown.Load() == largest.grown.Load() && s.born.Before(largest.born) {
+			largest = s
+		}
+	}
+	if largest != nil {
+		largest.Fail(&Fault{Kind: FaultMemory, Message: "the session was ended because memory ran short"})
+	}
+}
+
+// availableMemory returns what this process may use, in bytes: the container's limit, Go's own, or the machine's.
+func availableMemory() int64 {
+	limit := debug.SetMemoryLimit(-1)
+	for _, name := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		if text, err := os.ReadFile(name); err == nil {
+			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
+				limit = min(limit, n)
+			}
+		}
+	}
+	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
+		for line := range strings.Lines(string(text)) {
+			if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "MemTotal:" {
+				if kib, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
+					limit = min(limit, kib<<10)
+				}
+			}
+		}
+	}
+	if limit == math.MaxInt64 {
+		limit = 2 << 30
+	}
+	return limit
+}

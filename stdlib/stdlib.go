@@ -1,0 +1,14 @@
+// Package stdlib holds the JavaScript modules that every script can import, written on the bindings, and
+// piopiy.d.ts, which describes to an editor all that a script can touch.
+package stdlib
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed piopiy
+var files embed.FS
+
+// Files returns the modules: piopiy/hours.ts is what `import 'piopiy/hours'` means.
+func Files() fs.FS { return files }
