@@ -208,12 +208,18 @@ func (l *inboxLog) sweep(ctx context.Context) error {
 		}
 	}
 	for i, seq := range above {
-		if err := l.stream.DeleteMsg(ctx, seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		if err := l.stream.DeleteMsg(ctx, seq); err != nil && !l.isGone(ctx, seq) {
 			putBack(above[i:])
 			return err
 		}
 	}
 	return nil
+}
+
+// isGone reports that a message is deleted already, as after a sweep whose answer was not waited for.
+func (l *inboxLog) isGone(ctx context.Context, seq uint64) bool {
+	_, err := l.stream.GetMsg(ctx, seq)
+	return errors.Is(err, jetstream.ErrMsgNotFound)
 }
 
 // close waits for what is being written and clears away what is done.

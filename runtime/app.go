@@ -255,7 +255,7 @@ func (a *App) store(ctx context.Context, v *Version, held string, dropped []*Ver
 
 func (a *App) announce(v *Version, how string, took time.Duration) {
 	a.rt.cfg.Observer.Reloaded(a.name, v, took, nil)
-	a.rt.log.Info("version is "+how, "app", a.name, "version", v.ShortID(), "files", len(v.inputs), "took", took.Round(time.Millisecond))
+	a.rt.log.Info("version is "+how, "app", a.name, "version", v.ShortID(), "files", len(v.inputs), "took", took.Round(time.Millisecond).String())
 	for _, w := range v.warnings {
 		a.rt.log.Warn("script warning", "app", a.name, "warning", w)
 	}

@@ -38,7 +38,7 @@ func (a Args) This() goja.Value { return a.call.This }
 // String returns argument i, which must be a string.
 func (a Args) String(i int, what string) string {
 	v := a.call.Argument(i)
-	if text, ok := v.Export().(string); ok {
+	if text, ok := primitive(v).(string); ok {
 		return text
 	}
 	a.Throw("%s must be a string, not %s", what, Describe(v))
@@ -114,7 +114,7 @@ func (o Options) String(name, otherwise string) string {
 	if v == nil {
 		return otherwise
 	}
-	text, ok := v.Export().(string)
+	text, ok := primitive(v).(string)
 	if !ok {
 		o.args.Throw("option %q must be a string, not %s", name, Describe(v))
 	}
@@ -127,7 +127,7 @@ func (o Options) Bool(name string, otherwise bool) bool {
 	if v == nil {
 		return otherwise
 	}
-	b, ok := v.Export().(bool)
+	b, ok := primitive(v).(bool)
 	if !ok {
 		o.args.Throw("option %q must be true or false, not %s", name, Describe(v))
 	}
@@ -178,8 +178,17 @@ func (o Options) Function(name string) goja.Callable {
 	return fn
 }
 
+// primitive is the Go value of a primitive, and nil for an object: exporting an object would copy all it holds, and
+// an array may claim to hold billions.
+func primitive(v goja.Value) any {
+	if _, ok := v.(*goja.Object); ok {
+		return nil
+	}
+	return v.Export()
+}
+
 func number(a Args, what string, v goja.Value) float64 {
-	switch n := v.Export().(type) {
+	switch n := primitive(v).(type) {
 	case int64:
 		return float64(n)
 	case float64:
@@ -193,7 +202,7 @@ func number(a Args, what string, v goja.Value) float64 {
 
 func duration(a Args, what string, v goja.Value) time.Duration {
 	var d time.Duration
-	switch x := v.Export().(type) {
+	switch x := primitive(v).(type) {
 	case int64:
 		d = time.Duration(x) * time.Millisecond
 		if x > math.MaxInt64/int64(time.Millisecond) {

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -110,9 +111,15 @@ func check(err error) {
 	}
 }
 
+var promiseType = reflect.TypeFor[*goja.Promise]()
+
 func promiseOf(v goja.Value) (*goja.Promise, bool) {
 	object, ok := v.(*goja.Object)
 	if !ok {
+		return nil, false
+	}
+	// Asking for the type first matters: exporting an array would copy it, and it may claim to hold billions.
+	if object.ExportType() != promiseType {
 		return nil, false
 	}
 	p, ok := object.Export().(*goja.Promise)

@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -133,6 +134,8 @@ func (s *Session) explain(err error) *Fault {
 	return fault
 }
 
+var errorType = reflect.TypeFor[error]()
+
 // explainValue describes a thrown value. Reading an error's properties can run script code, hence protect.
 func (s *Session) explainValue(v goja.Value) *Fault {
 	fault := &Fault{Kind: FaultException}
@@ -142,7 +145,7 @@ func (s *Session) explainValue(v goja.Value) *Fault {
 		return fault
 	}
 	err := s.protect(func() error {
-		if inner := object.Get("value"); inner != nil {
+		if inner, ok := object.Get("value").(*goja.Object); ok && inner.ExportType().Implements(errorType) {
 			if err, ok := inner.Export().(error); ok {
 				fault.Err = err
 				errors.As(err, &fault)

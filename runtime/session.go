@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,6 +126,10 @@ func newSession(rt *Runtime, v *Version, cfg SessionConfig) *Session {
 		s.clock = rt.cfg.Clock
 	}
 	s.born = s.clock.Now()
+	s.random = newSessionRandom()
+	if !s.dry {
+		s.record(s.born, "start", []byte(`{"app":"`+s.app+`","version":"`+v.id+`","seed":"`+s.random.seedText()+`"}`))
+	}
 	return s
 }
 
@@ -136,6 +141,10 @@ func (s *Session) App() string { return s.app }
 
 // Version returns the version the session is pinned to.
 func (s *Session) Version() *Version { return s.version }
+
+// Uses reports whether the text that the session runs contains a word, so that a module may leave out of a newborn
+// session what its script cannot name.
+func (s *Session) Uses(word string) bool { return strings.Contains(s.version.code, word) }
 
 // Born returns when the session began, in its own time.
 func (s *Session) Born() time.Time { return s.born }

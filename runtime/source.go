@@ -45,6 +45,10 @@ func Discover(files fs.FS) (entries map[string]string, problems map[string]error
 	}
 	entries, problems = map[string]string{}, map[string]error{}
 	claim := func(app, entry string) {
+		if strings.Trim(app, nameLetters) != "" || len(app) > 64 {
+			problems[app] = fmt.Errorf("%q cannot be an app's name: it is part of addresses; use up to 64 letters, digits, - and _", app)
+			return
+		}
 		if other, taken := entries[app]; taken {
 			problems[app] = fmt.Errorf("%s and %s are both the app %q: remove one", other, entry, app)
 			return
@@ -77,6 +81,8 @@ func Discover(files fs.FS) (entries map[string]string, problems map[string]error
 	}
 	return entries, problems, nil
 }
+
+const nameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 var entryExtensions = []string{".ts", ".js", ".mts", ".mjs", ".cts", ".cjs"}
 

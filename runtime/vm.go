@@ -16,7 +16,6 @@ import (
 
 // start makes the session's VM and runs the script's top level: the first thing in a session's first turn.
 func (s *Session) start() error {
-	s.random = newSessionRandom()
 	if s.version.settings.Isolation == Frozen {
 		if err := s.rt.realms.lend(s); err != nil {
 			return err
@@ -36,11 +35,6 @@ func (s *Session) start() error {
 				return err
 			}
 		}
-	}
-	if !s.dry {
-		s.mu.Lock()
-		s.record(s.born, "start", []byte(`{"app":"`+s.app+`","version":"`+s.version.id+`","seed":"`+s.random.seedText()+`"}`))
-		s.mu.Unlock()
 	}
 	return s.load()
 }

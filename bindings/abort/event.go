@@ -161,7 +161,7 @@ func (m *instance) targetClass() *goja.Object {
 }
 
 // maxListeners bounds the listeners of one target.
-const maxListeners = 10_000
+const maxListeners = 1000
 
 func (m *instance) addListener(c goja.FunctionCall) goja.Value {
 	const name = "EventTarget.addEventListener"
@@ -196,7 +196,7 @@ func (m *instance) addListener(c goja.FunctionCall) goja.Value {
 	}
 	if t.find(l.kind, l.callback, l.capture) == nil {
 		if len(t.listeners) >= maxListeners {
-			panic(m.s.NewError("RangeError", "addEventListener: too many listeners (limit 10000)"))
+			panic(m.s.NewError("RangeError", "addEventListener: too many listeners (limit 1000)"))
 		}
 		t.listeners = append(t.listeners, l)
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,104 +63,60 @@ func (*instance) Import(string) goja.Value { return goja.Undefined() }
 // Global implements runtime.Instance.
 func (c *instance) Global(string) goja.Value {
 	vm := c.s.VM()
-	o := vm.NewObject()
-	method := func(name string, call func(args []goja.Value)) webidl.Member {
-		return webidl.Member{Name: name, Call: func(f goja.FunctionCall) goja.Value {
-			if !c.s.DryRun() {
-				call(f.Arguments)
-			}
-			return goja.Undefined()
-		}}
-	}
-	level := func(name string, l slog.Level) webidl.Member {
-		return method(name, func(args []goja.Value) { c.print(l, format(vm, args)) })
-	}
-	webidl.AddMembers(vm, o,
-		level("log", slog.LevelInfo),
-		level("info", slog.LevelInfo),
-		level("warn", slog.LevelWarn),
-		level("error", slog.LevelError),
-		level("debug", slog.LevelDebug),
-		method("trace", func(args []goja.Value) {
-			head := strings.TrimSuffix("Trace: "+format(vm, args), ": ")
-			c.print(slog.LevelDebug, head+c.stack())
-		}),
-		method("assert", func(args []goja.Value) {
-			switch {
-			case len(args) > 0 && args[0].ToBoolean():
-			case len(args) < 2:
-				c.print(slog.LevelError, "Assertion failed")
-			default:
-				if _, ok := args[1].(goja.String); ok {
-					c.print(slog.LevelError, "Assertion failed: "+format(vm, args[1:]))
-				} else {
-					c.print(slog.LevelError, "Assertion failed "+format(vm, args[1:]))
-				}
-			}
-		}),
-		method("dir", func(args []goja.Value) {
-			if len(args) > 0 {
-				c.print(slog.LevelInfo, Inspect(vm, args[0]))
-			}
-		}),
-		method("table", func(args []goja.Value) {
-			if len(args) > 0 {
-				c.print(slog.LevelInfo, table(vm, args))
-			}
-		}),
-		method("group", func(args []goja.Value) {
-			if len(args) > 0 {
-				c.print(slog.LevelInfo, format(vm, args))
-			}
-			c.indent = min(c.indent+1, maxIndent)
-		}),
-		method("groupEnd", func([]goja.Value) { c.indent = max(c.indent-1, 0) }),
-		method("count", func(args []goja.Value) {
-			name := label(args)
-			if _, known := c.counts[name]; !known && len(c.counts) == maxLabels {
-				return
-			}
-			c.counts[name]++
-			c.print(slog.LevelInfo, fmt.Sprintf("%s: %d", name, c.counts[name]))
-		}),
-		method("countReset", func(args []goja.Value) {
-			name := label(args)
-			if _, known := c.counts[name]; !known {
-				c.print(slog.LevelWarn, fmt.Sprintf("Count for '%s' does not exist", name))
-			}
-			delete(c.counts, name)
-		}),
-		method("time", func(args []goja.Value) {
-			name := label(args)
-			if _, known := c.timers[name]; known {
-				c.print(slog.LevelWarn, fmt.Sprintf("Label '%s' already exists for console.time()", name))
-				return
-			}
-			if len(c.timers) < maxLabels {
-				c.timers[name] = c.s.Now()
-			}
-		}),
-		method("timeLog", func(args []goja.Value) { c.elapsed(args, "timeLog") }),
-		method("timeEnd", func(args []goja.Value) {
-			c.elapsed(args[:min(len(args), 1)], "timeEnd")
-			delete(c.timers, label(args))
-		}),
-	)
-	webidl.AddMembers(vm, o, webidl.Member{Name: "groupCollapsed", Call: mustCall(vm, o, "group")})
-	webidl.Tag(vm, o, "console")
+	o := vm.NewDynamicObject(&namespace{c: c, values: map[string]goja.Value{}, keys: slices.Clone(methodNames)})
+	proto := vm.NewObject()
+	webidl.Tag(vm, proto, "console")
+	_ = o.SetPrototype(proto)
 	return o
 }
 
-func mustCall(vm *goja.Runtime, o *goja.Object, name string) func(goja.FunctionCall) goja.Value {
-	call, _ := goja.AssertFunction(o.Get(name))
-	return func(f goja.FunctionCall) goja.Value {
-		v, err := call(f.This, f.Arguments...)
-		if err != nil {
-			panic(err)
-		}
+// namespace is the console object. A method is made when it is first touched: most scripts use one or two.
+type namespace struct {
+	c      *instance
+	values map[string]goja.Value
+	keys   []string
+}
+
+// Get implements goja.DynamicObject.
+func (n *namespace) Get(name string) goja.Value {
+	if v, ok := n.values[name]; ok {
 		return v
 	}
+	method, ok := methods[name]
+	if !ok || !slices.Contains(n.keys, name) {
+		return nil
+	}
+	v := webidl.Function(n.c.s.VM(), name, 0, func(f goja.FunctionCall) goja.Value {
+		if !n.c.s.DryRun() {
+			method(n.c, f.Arguments)
+		}
+		return goja.Undefined()
+	})
+	n.values[name] = v
+	return v
 }
+
+// Set implements goja.DynamicObject.
+func (n *namespace) Set(name string, v goja.Value) bool {
+	if !n.Has(name) {
+		n.keys = append(n.keys, name)
+	}
+	n.values[name] = v
+	return true
+}
+
+// Has implements goja.DynamicObject.
+func (n *namespace) Has(name string) bool { return slices.Contains(n.keys, name) }
+
+// Delete implements goja.DynamicObject.
+func (n *namespace) Delete(name string) bool {
+	delete(n.values, name)
+	n.keys = slices.DeleteFunc(n.keys, func(k string) bool { return k == name })
+	return true
+}
+
+// Keys implements goja.DynamicObject.
+func (n *namespace) Keys() []string { return n.keys }
 
 // print writes one message to log and journal.
 func (c *instance) print(level slog.Level, message string) {
@@ -213,52 +170,4 @@ func oneLine(message string) string {
 
 func isControl(r rune) bool {
 	return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029'
-}
-
-func label(args []goja.Value) string {
-	if len(args) == 0 || goja.IsUndefined(args[0]) {
-		return "default"
-	}
-	return clip(webidl.Text(args[0]))
-}
-
-func (c *instance) elapsed(args []goja.Value, method string) {
-	name := label(args)
-	since, known := c.timers[name]
-	if !known {
-		c.print(slog.LevelWarn, fmt.Sprintf("No such label '%s' for console.%s()", name, method))
-		return
-	}
-	text := name + ": " + shortDuration(c.s.Now().Sub(since))
-	if len(args) > 1 {
-		text += " " + format(c.s.VM(), args[1:])
-	}
-	c.print(slog.LevelInfo, text)
-}
-
-// shortDuration writes a time as Node does: 1.234ms, 2.500s, 1:02.500 (m:ss.mmm).
-func shortDuration(d time.Duration) string {
-	switch {
-	case d >= time.Hour:
-		return fmt.Sprintf("%d:%02d:%02d (h:mm:ss)", d/time.Hour, d/time.Minute%60, d/time.Second%60)
-	case d >= time.Minute:
-		return fmt.Sprintf("%d:%02d.%03d (m:ss.mmm)", d/time.Minute, d/time.Second%60, d/time.Millisecond%1000)
-	case d >= time.Second:
-		return fmt.Sprintf("%.3fs", d.Seconds())
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%.3f", float64(d)/float64(time.Millisecond)), ".000") + "ms"
-}
-
-// stack returns the script's own call stack, one frame a line.
-func (c *instance) stack() string {
-	err, ok := c.s.NewError("Error", "").(*goja.Object)
-	if !ok {
-		return ""
-	}
-	in := inspector{vm: c.s.VM()}
-	in.failure(err)
-	if _, frames, found := strings.Cut(in.out.String(), "\n"); found {
-		return "\n" + frames
-	}
-	return ""
 }

@@ -39,10 +39,11 @@ func Read(t testing.TB, file string) []Case {
 	return cases
 }
 
-// Run compares all cases of a file, each in a session of its own.
+// Run compares all cases of a file, each in a session of its own, on a clock that does not wait.
 func Run(t *testing.T, file string, modules ...runtime.Module) {
 	t.Helper()
 	kit := runtimetest.New(t, modules...)
+	kit.Config.Clock = NewClock()
 	kit.Runtime()
 	for _, c := range Read(t, file) {
 		t.Run(c.Name, func(t *testing.T) {

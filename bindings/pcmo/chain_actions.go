@@ -116,7 +116,7 @@ func target(a runtime.Args, v goja.Value, what string, kind call.TargetType) cal
 
 // phoneNumber reads a number that may be written as a text or as a number.
 func phoneNumber(a runtime.Args, v goja.Value, must string) call.Number {
-	switch x := v.Export().(type) {
+	switch x := primitive(v).(type) {
 	case string:
 		if x != "" {
 			return call.Number(x)

@@ -137,7 +137,7 @@ func variables(in *instance, a runtime.Args, v goja.Value, what string) call.Var
 			a.Throw("%s must have at most 200 keys", what)
 		}
 		item := orUndefined(o.Get(key))
-		switch x := item.Export().(type) {
+		switch x := primitive(item).(type) {
 		case string, bool, float64:
 			list = append(list, call.Variable{Key: key, Value: x})
 		case int64:

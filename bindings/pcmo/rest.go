@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"syscall"
 
 	"github.com/dop251/goja"
@@ -18,13 +19,15 @@ import (
 // maxReply bounds what is read of a REST reply.
 const maxReply = 1 << 20
 
+var promiseType = reflect.TypeFor[*goja.Promise]()
+
 // async is the body of an async function: what it throws rejects the promise.
 func (in *instance) async(body func() goja.Value) goja.Value {
 	var v goja.Value
 	ex := in.vm.Try(func() { v = body() })
 	if ex == nil {
 		if o, ok := v.(*goja.Object); ok {
-			if _, isPromise := o.Export().(*goja.Promise); isPromise {
+			if o.ExportType() == promiseType {
 				return v
 			}
 		}

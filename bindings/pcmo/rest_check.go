@@ -362,7 +362,7 @@ func (in *instance) checkVariables(v goja.Value, field string, longest, most int
 			}
 			continue
 		}
-		if _, isBool := item.Export().(bool); isBool && !isObject(item) || isNumeric(item) && item.ToFloat() == item.ToFloat() {
+		if isBool(item) || isNumeric(item) && item.ToFloat() == item.ToFloat() {
 			continue
 		}
 		in.throw(field + "." + key + " must be string, number, or boolean.")

@@ -141,13 +141,13 @@ func (in *instance) optBool(o *goja.Object, key, prefix string) {
 	if !has(o, key) {
 		return
 	}
-	if v := orUndefined(o.Get(key)); isObject(v) || !isBool(v) {
+	if !isBool(orUndefined(o.Get(key))) {
 		in.throw(prefix + key + " must be a boolean.")
 	}
 }
 
 func isBool(v goja.Value) bool {
-	_, ok := v.Export().(bool)
+	_, ok := primitive(v).(bool)
 	return ok
 }
 

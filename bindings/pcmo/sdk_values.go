@@ -53,12 +53,17 @@ func (in *instance) isNumber(v goja.Value) bool {
 	return o.ClassName() == "Number"
 }
 
+// primitive is the Go value of a primitive, and nil for an object, which can be too large to copy.
+func primitive(v goja.Value) any {
+	if v == nil || isObject(v) {
+		return nil
+	}
+	return v.Export()
+}
+
 // isNumeric reports whether v is a primitive number.
 func isNumeric(v goja.Value) bool {
-	if v == nil || isObject(v) {
-		return false
-	}
-	switch v.Export().(type) {
+	switch primitive(v).(type) {
 	case int64, float64:
 		return true
 	}

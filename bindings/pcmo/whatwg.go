@@ -10,15 +10,13 @@ import (
 // validURL reports whether the URL constructor of the web accepts s without a base (URL Standard, sections 3.5 and
 // 4.4). Names outside ASCII are taken as they are, without the tables of IDNA.
 func validURL(s string) bool {
-	if !strings.Contains(s, ":") {
-		return false
-	}
+	return strings.Contains(s, ":") && (isCommonURL(s) || parses(s))
+}
+
+func parses(s string) bool {
 	s = strings.TrimFunc(s, func(c rune) bool { return c <= ' ' })
 	if strings.ContainsAny(s, "\t\n\r") {
 		s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)
-	}
-	if isCommonURL(s) {
-		return true
 	}
 	scheme, rest, ok := strings.Cut(s, ":")
 	if !ok || !isScheme(scheme) {
@@ -171,15 +169,54 @@ func unescape(s string) string {
 	return string(out)
 }
 
-// validPunycode reports whether the rest of an xn-- label can be decoded to something outside ASCII.
+// validPunycode reports whether the rest of an xn-- label decodes (RFC 3492 section 6.2) to something outside ASCII.
 func validPunycode(code string) bool {
-	digits := code[strings.LastIndexByte(code, '-')+1:]
-	for i := range len(digits) {
-		if !isLetter(digits[i]) && !isDigit(digits[i]) {
+	basic := strings.LastIndexByte(code, '-') + 1
+	digits := code[basic:]
+	n, i, bias, length := 128, 0, 72, max(basic-1, 0)
+	for digits != "" {
+		old, weight := i, 1
+		for k := 36; ; k += 36 {
+			if digits == "" {
+				return false
+			}
+			c := int(digits[0])
+			switch digits = digits[1:]; {
+			case c >= 'a' && c <= 'z':
+				c -= 'a'
+			case c >= '0' && c <= '9':
+				c -= '0' - 26
+			default:
+				return false
+			}
+			if i += c * weight; i > 1<<28 {
+				return false
+			}
+			t := min(max(k-bias, 1), 26)
+			if c < t {
+				break
+			}
+			weight *= 36 - t
+		}
+		length++
+		delta := i - old
+		if old == 0 {
+			delta /= 700
+		} else {
+			delta /= 2
+		}
+		delta += delta / length
+		for bias = 0; delta > 455; bias += 36 {
+			delta /= 35
+		}
+		bias += 36 * delta / (delta + 38)
+		n += i / length
+		i = i%length + 1
+		if n > unicode.MaxRune || !unicode.IsGraphic(rune(n)) {
 			return false
 		}
 	}
-	return digits != ""
+	return n > 128 || length > max(basic-1, 0)
 }
 
 // validIPv4 checks a host which ends in a number, and that must therefore be an IPv4 address; others pass.
@@ -277,7 +314,10 @@ func validIPv6(s string) bool {
 			s, compressed = s[1:], true
 		}
 	}
-	return pieces == 8 || compressed && pieces < 8
+	if compressed {
+		return pieces < 8
+	}
+	return pieces == 8
 }
 
 func dottedQuad(s string) bool {

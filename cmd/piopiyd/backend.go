@@ -48,8 +48,11 @@ func (r remote) open(ctx context.Context, t terminal, cfg config.Config) (backen
 		_, _ = fmt.Fprintf(t.err, "No daemon answers at %s; reading %s.\n", address, place(cfg))
 		return b, nil
 	}
-	if errors.Is(offlineErr, journal.ErrLocked) || errors.Is(offlineErr, os.ErrNotExist) {
-		return nil, fmt.Errorf("%w, and %w", err, offlineErr)
+	switch {
+	case errors.Is(offlineErr, os.ErrNotExist):
+		return nil, fmt.Errorf("no daemon answers at %s, and there is no data folder %s to read instead; %w", address, cfg.Data, errNoDaemon)
+	case errors.Is(offlineErr, journal.ErrLocked):
+		return nil, fmt.Errorf("no daemon answers at %s, but %s is in use: one runs with another address; name it with --address", address, cfg.Data)
 	}
 	return nil, errors.Join(err, offlineErr)
 }

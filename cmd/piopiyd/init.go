@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,19 +21,17 @@ type initCommand struct {
 }
 
 // defaultTemplate is what init writes when no template is named.
-const defaultTemplate = "hello"
+const defaultTemplate = "support"
 
 // Run writes a template. Nothing that exists is overwritten.
 func (c initCommand) Run(t terminal) error {
-	names, err := templates()
-	if err != nil {
-		return err
+	var names []string
+	rows := [][]string{{"TEMPLATE", "WHAT IT DOES"}}
+	for _, one := range scripts.Templates() {
+		names = append(names, one.Name)
+		rows = append(rows, []string{one.Name, one.Summary})
 	}
 	if c.List {
-		rows := [][]string{{"TEMPLATE", "WHAT IT DOES"}}
-		for _, name := range names {
-			rows = append(rows, []string{name, summary(name)})
-		}
 		t.table(rows)
 		return nil
 	}
@@ -68,45 +65,6 @@ func (c initCommand) Run(t terminal) error {
 	}
 	t.printf("  piopiyd call %s     hear it in the terminal\n  piopiyd%s           answer calls; every save is live\n", app, strings.Repeat(" ", len(app)))
 	return nil
-}
-
-// templates lists the templates by name.
-func templates() ([]string, error) {
-	list, err := fs.ReadDir(scripts.Files(), ".")
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, item := range list {
-		if item.IsDir() && hasMain(item.Name()) {
-			names = append(names, item.Name())
-		}
-	}
-	return names, nil
-}
-
-func hasMain(dir string) bool {
-	found, err := fs.Glob(scripts.Files(), dir+"/main.*")
-	return err == nil && len(found) > 0
-}
-
-// summary is the first paragraph of a template's README.
-func summary(template string) string {
-	text, err := fs.ReadFile(scripts.Files(), path.Join(template, "README.md"))
-	if err != nil {
-		return ""
-	}
-	for paragraph := range strings.SplitSeq(string(text), "\n\n") {
-		paragraph = strings.Join(strings.Fields(paragraph), " ")
-		if paragraph == "" || strings.HasPrefix(paragraph, "#") {
-			continue
-		}
-		if first, _, more := strings.Cut(paragraph, ". "); more {
-			return first + "."
-		}
-		return paragraph
-	}
-	return ""
 }
 
 // file is one file to write.

@@ -1,0 +1,125 @@
+package call_test
+
+import (
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dop251/goja"
+
+	"github.com/piopiy/piopiyd/bindings"
+	bindcall "github.com/piopiy/piopiyd/bindings/call"
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/runtime"
+)
+
+// The scripts are those that make bench measures over HTTP: one of 74 lines, and what answers with it at once.
+var benchScripts = os.DirFS("../../bench/scripts")
+
+type nowhere struct{}
+
+func (nowhere) Append(string, string, []runtime.Entry) error { return nil }
+
+func benchRuntime(b *testing.B) *runtime.Runtime {
+	b.Helper()
+	modules, err := bindings.Standard(bindings.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	rt, err := runtime.New(runtime.Config{
+		Callbacks: bindcall.Callbacks, Modules: modules, Journal: nowhere{}, Logger: log,
+		Settings: map[string]runtime.Settings{"frozen": {Isolation: runtime.Frozen}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(rt.Close)
+	if err := rt.LoadAll(b.Context(), runtime.FS(benchScripts)); err != nil {
+		b.Fatal(err)
+	}
+	return rt
+}
+
+var isolations = []struct{ name, app string }{{"newborn", "straight"}, {"frozen", "frozen"}}
+
+// BenchmarkBirth makes a session, runs the script's top level, and ends it.
+func BenchmarkBirth(b *testing.B) {
+	rt := benchRuntime(b)
+	for _, isolation := range isolations {
+		b.Run(isolation.name, func(b *testing.B) {
+			app, _ := rt.App(isolation.app)
+			b.ReportAllocs()
+			for b.Loop() {
+				s, err := app.NewSession(runtime.SessionConfig{ID: "birth"})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := s.Run(b.Context(), "birth", func() (goja.Value, error) { return goja.Undefined(), nil }, nil); err != nil {
+					b.Fatal(err)
+				}
+				s.Close("over")
+				<-s.Done()
+			}
+		})
+	}
+}
+
+// callNumbered is the n-th call of a benchmark.
+func callNumbered(app string, n int) *call.Call {
+	return &call.Call{
+		ID: "call-" + strconv.Itoa(n), App: app, Driver: "cloud", Direction: call.Inbound, From: "919812345678", To: "914446316000",
+		Time: time.UnixMilli(1753425000000), InputURL: func(token string) string { return "http://127.0.0.1/hooks/" + app + "/input/" + token },
+	}
+}
+
+// BenchmarkAnswer is a call of one answer: birth, callback, document, end.
+func BenchmarkAnswer(b *testing.B) {
+	rt := benchRuntime(b)
+	for _, isolation := range isolations {
+		b.Run(isolation.name, func(b *testing.B) {
+			handler := bindcall.NewHandler(bindcall.Options{Runtime: rt, Logger: slog.New(slog.DiscardHandler)})
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				reply, err := handler.Answer(b.Context(), callNumbered(isolation.app, n))
+				if err != nil || reply.Fault != nil {
+					b.Fatal(err, reply.Fault)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCall is a whole call of four callbacks.
+func BenchmarkCall(b *testing.B) {
+	rt := benchRuntime(b)
+	handler := bindcall.NewHandler(bindcall.Options{Runtime: rt, Logger: slog.New(slog.DiscardHandler)})
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		c := callNumbered("desk", n)
+		c.ExtraParams = `{"language":"ta","at":1753425000000}`
+		reply, err := handler.Answer(b.Context(), c)
+		if err != nil || reply.Fault != nil {
+			b.Fatal(err, reply.Fault)
+		}
+		_, rest, _ := strings.Cut(string(reply.JSON), "/input/")
+		token, _, _ := strings.Cut(rest, `"`)
+		if reply, err = handler.Input(b.Context(), c, call.Input{Token: token, Digits: "2"}); err != nil || reply.Fault != nil {
+			b.Fatal(err, reply.Fault)
+		}
+		err = handler.Event(b.Context(), &call.Event{App: c.App, CallID: c.ID, LegID: c.ID, Leg: call.LegA, Status: call.StatusHangup, Time: c.Time, From: c.From, Raw: []byte("{}")})
+		if err != nil {
+			b.Fatal(err)
+		}
+		err = handler.CDR(b.Context(), &call.CDR{App: c.App, CallID: c.ID, LegID: c.ID, Leg: call.LegA, Status: call.StatusAnswered, Duration: time.Minute, Raw: []byte("{}")})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	if left := rt.SessionCount(); left != 0 {
+		b.Fatalf("%d sessions outlived their calls", left)
+	}
+}
