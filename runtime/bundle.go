@@ -97,7 +97,8 @@ const (
 func (b *bundler) setup(build api.PluginBuild) {
 	build.OnResolve(api.OnResolveOptions{Filter: ".*"}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 		if a.Kind == api.ResolveEntryPoint {
-			return api.OnResolveResult{Path: a.Path, Namespace: "scripts"}, nil
+			// esbuild puts "./" before a name that it also finds in the process's working directory.
+			return api.OnResolveResult{Path: path.Clean(a.Path), Namespace: "scripts"}, nil
 		}
 		return b.resolve(a)
 	})

@@ -239,9 +239,12 @@ func (rt *Runtime) adopt(s *Session) error {
 
 func (rt *Runtime) dismiss(s *Session) {
 	rt.sessionsMu.Lock()
+	_, adopted := rt.sessions[s] // the session of a dry run is not
 	delete(rt.sessions, s)
 	rt.sessionsMu.Unlock()
-	rt.cfg.Observer.SessionEnded(s.app)
+	if adopted {
+		rt.cfg.Observer.SessionEnded(s.app)
+	}
 }
 
 // Close ends all sessions and whatever the Runtime started. It waits for turns that are running, each at most

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-//go:embed */*.ts */README.md
+//go:embed */*.ts */*.js */README.md
 var files embed.FS
 
 // Files returns the templates as a scripts root: NAME/main.ts, NAME/README.md.

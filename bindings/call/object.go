@@ -59,7 +59,11 @@ func (conv *conversation) eventObject(e *call.Event) goja.Value {
 	set(o, "wireStatus", e.WireStatus)
 	set(o, "leg", string(e.Leg))
 	set(o, "direction", string(e.Direction))
-	set(o, "time", millis(e.Time))
+	at := e.Time
+	if at.IsZero() {
+		at = conv.session.Now()
+	}
+	set(o, "time", millis(at))
 	set(o, "from", e.From)
 	set(o, "to", e.To)
 	set(o, "callId", e.CallID)

@@ -97,6 +97,11 @@ func (c *cloner) value(v goja.Value, depth int) goja.Value {
 	if len(c.seen) >= maxObjects {
 		c.fail("the value has too many objects (limit 1000000)")
 	}
+	if len(c.seen)%1024 == 1023 {
+		if f := c.s.Fault(); f != nil { // the turn was stopped, which native code does not notice by itself
+			panic(f)
+		}
+	}
 	return c.object(o, depth)
 }
 

@@ -118,6 +118,12 @@ func (n *namespace) Delete(name string) bool {
 // Keys implements goja.DynamicObject.
 func (n *namespace) Keys() []string { return n.keys }
 
+// silenced reports whether the next message would be dropped.
+func (c *instance) silenced() bool {
+	d := c.s.Now().Sub(c.second)
+	return c.printed > maxRate && d >= 0 && d < time.Second
+}
+
 // print writes one message to log and journal.
 func (c *instance) print(level slog.Level, message string) {
 	now := c.s.Now()

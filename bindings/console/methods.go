@@ -86,7 +86,11 @@ var methods = map[string]func(c *instance, args []goja.Value){
 }
 
 func level(l slog.Level) func(*instance, []goja.Value) {
-	return func(c *instance, args []goja.Value) { c.print(l, format(c.s.VM(), args)) }
+	return func(c *instance, args []goja.Value) {
+		if !c.silenced() {
+			c.print(l, format(c.s.VM(), args))
+		}
+	}
 }
 
 func group(c *instance, args []goja.Value) {

@@ -1,6 +1,7 @@
 package encoding
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -79,6 +80,9 @@ func (m *instance) decoderClass() goja.Value {
 					if data, ok = webidl.Bytes(args.Value(0)); !ok {
 						args.Throw("the input must be an ArrayBuffer or a view of one, not %s", runtime.Describe(args.Value(0)))
 					}
+				}
+				if limit := m.s.Limits().StringLength; len(data) > limit {
+					panic(m.s.NewError("RangeError", fmt.Sprintf("TextDecoder.decode: %d bytes are too many for a string; the limit is %d", len(data), limit)))
 				}
 				text, ok := d.decode(data, truthy(args.Options(1, "stream"), "stream"))
 				if !ok {

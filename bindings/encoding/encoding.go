@@ -6,6 +6,7 @@ package encoding
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -66,9 +67,7 @@ func (m *instance) encoderClass() goja.Value {
 			{Name: "encode", Call: func(c goja.FunctionCall) goja.Value {
 				webidl.Receiver[*encoder](m.s, c, "TextEncoder.encode")
 				if v := c.Argument(0); !goja.IsUndefined(v) {
-					s := webidl.String(v)
-					m.bound("TextEncoder.encode", s.Length())
-					return webidl.Uint8Array(m.s, []byte(s.String()))
+					return webidl.Uint8Array(m.s, m.bounded("TextEncoder.encode", webidl.Text(v)))
 				}
 				return webidl.Uint8Array(m.s, nil)
 			}},
@@ -77,11 +76,12 @@ func (m *instance) encoderClass() goja.Value {
 	})
 }
 
-// bound refuses text whose bytes could be more than an ArrayBuffer may have.
-func (m *instance) bound(function string, units int) {
-	if limit := m.s.Limits().BufferSize; units > limit/3 && units > limit-2*units {
-		panic(m.s.NewError("RangeError", function+": the text is too long for a buffer"))
+// bounded returns the bytes of a text that is to become a buffer.
+func (m *instance) bounded(function, text string) []byte {
+	if limit := m.s.Limits().BufferSize; len(text) > limit {
+		panic(m.s.NewError("RangeError", fmt.Sprintf("%s: the text has %d bytes; the limit is %d", function, len(text), limit)))
 	}
+	return []byte(text)
 }
 
 // encodeInto writes whole characters only.

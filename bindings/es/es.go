@@ -5,26 +5,21 @@
 //	String.prototype.isWellFormed and toWellFormed, Error.captureStackTrace, Iterator and the iterator helpers
 //
 // They are members of built-ins, so they cannot wait for a touched global as modules do. A session therefore gets
-// just the groups whose names stand in its script's text, if the session can tell (see [Reader]); a frozen
-// realm, which many scripts share, gets them all once. WeakRef and FinalizationRegistry stay undefined: what a
+// just the groups whose names stand in its script's text; a frozen realm, which many scripts share, gets them all
+// once. WeakRef and FinalizationRegistry stay undefined: what a
 // session holds ends with it.
 package es
 
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/dop251/goja"
 
 	"github.com/piopiy/piopiyd/runtime"
 )
-
-// Reader is implemented by sessions that know their script's text.
-type Reader interface {
-	// Uses reports whether the text that the session runs contains a word.
-	Uses(word string) bool
-}
 
 // Module provides the global Iterator and completes built-ins.
 type Module struct{}
@@ -80,14 +75,7 @@ var (
 	}
 )
 
-func (g group) wanted(r Reader) bool {
-	for _, w := range g.words {
-		if r.Uses(w) {
-			return true
-		}
-	}
-	return false
-}
+func (g group) wanted(s *runtime.Session) bool { return slices.ContainsFunc(g.words, s.Uses) }
 
 // plans remembers which groups a version wants, as bits, by the version's id: reading its text takes longer than
 // a session may take to be born.
@@ -100,8 +88,7 @@ const maxPlans = 4096
 
 func planOf(s *runtime.Session) uint {
 	const everything = ^uint(0)
-	r, knows := any(s).(Reader)
-	if !knows || s.Version().Settings().Isolation == runtime.Frozen {
+	if s.Version().Settings().Isolation == runtime.Frozen {
 		return everything
 	}
 	id := s.Version().ID()
@@ -110,7 +97,7 @@ func planOf(s *runtime.Session) uint {
 	plan, known := plans.of[id]
 	if !known {
 		for i, g := range groups {
-			if g.wanted(r) {
+			if g.wanted(s) {
 				plan |= 1 << i
 			}
 		}

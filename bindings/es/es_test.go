@@ -6,13 +6,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/piopiy/piopiyd/bindings/es"
+	"github.com/piopiy/piopiyd/runtime"
 	"github.com/piopiy/piopiyd/runtime/runtimetest"
 )
 
 // Every case returns text or JSON; the wanted answers are those of Node 22 or of the standard.
 func TestAdditions(t *testing.T) {
-	kit := runtimetest.New(t, es.New())
-	kit.Runtime()
+	for _, isolation := range []runtime.Isolation{runtime.Newborn, runtime.Frozen} {
+		t.Run(string(isolation), func(t *testing.T) {
+			kit := runtimetest.New(t, es.New())
+			kit.Config.Settings = map[string]runtime.Settings{"test": {Isolation: isolation}}
+			kit.Runtime()
+			additions(t, kit)
+		})
+	}
+}
+
+func additions(t *testing.T, kit *runtimetest.Kit) {
 	for _, test := range []struct{ name, body, want string }{
 		{"withResolvers", `const { promise, resolve } = Promise.withResolvers(); resolve(7); return String(await promise)`, "7"},
 		{"withResolvers of a subclass", `class P extends Promise {}; return String(P.withResolvers().promise instanceof P)`, "true"},
@@ -52,5 +62,17 @@ func TestAdditions(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// A session gets only what its script names, and pays for nothing else.
+func TestOnlyWhatIsNamed(t *testing.T) {
+	kit := runtimetest.New(t, es.New())
+	got := kit.Eval(`const name = ['with', 'Resolvers'].join(''); return [typeof Promise[name], typeof Object[['group', 'By'].join('')]].join()`)
+	if got != "undefined,undefined" {
+		t.Error(got)
+	}
+	if got := kit.Eval(`Promise.withResolvers; return typeof Object[['group', 'By'].join('')]`); got != "undefined" {
+		t.Error(got)
 	}
 }

@@ -39,29 +39,37 @@ func Read(t testing.TB, file string) []Case {
 	return cases
 }
 
-// Run compares all cases of a file, each in a session of its own, on a clock that does not wait.
+// Run compares all cases of a file, each in a session of its own, on a clock that does not wait: first in newborn
+// VMs, then in frozen ones.
 func Run(t *testing.T, file string, modules ...runtime.Module) {
 	t.Helper()
-	kit := runtimetest.New(t, modules...)
-	kit.Config.Clock = NewClock()
-	kit.Runtime()
-	for _, c := range Read(t, file) {
-		t.Run(c.Name, func(t *testing.T) {
-			kit.T = t
-			got, err := kit.Try(c.Body)
-			if err != nil {
-				var f *runtime.Fault
-				if !errors.As(err, &f) {
-					t.Fatal(err)
-				}
-				if got = "throws " + f.Name; c.Want() != got {
-					t.Logf("%+v", f)
-				}
-			}
-			if diff := cmp.Diff(c.Want(), got); diff != "" {
-				t.Errorf("%s\n-want +got:\n%s", c.Body, diff)
-			}
-		})
+	for _, isolation := range []runtime.Isolation{runtime.Newborn, runtime.Frozen} {
+		kit := runtimetest.New(t, modules...)
+		kit.Config.Clock = NewClock()
+		kit.Config.Settings = map[string]runtime.Settings{"test": {Isolation: isolation}}
+		kit.Runtime()
+		for _, c := range Read(t, file) {
+			t.Run(string(isolation)+"/"+c.Name, func(t *testing.T) {
+				kit.T = t
+				c.compare(t, kit)
+			})
+		}
+	}
+}
+
+func (c Case) compare(t *testing.T, kit *runtimetest.Kit) {
+	got, err := kit.Try(c.Body)
+	if err != nil {
+		var f *runtime.Fault
+		if !errors.As(err, &f) {
+			t.Fatal(err)
+		}
+		if got = "throws " + f.Name; c.Want() != got {
+			t.Logf("%+v", f)
+		}
+	}
+	if diff := cmp.Diff(c.Want(), got); diff != "" {
+		t.Errorf("%s\n-want +got:\n%s", c.Body, diff)
 	}
 }
 

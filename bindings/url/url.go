@@ -7,6 +7,7 @@
 package url
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -95,13 +96,20 @@ func text(v goja.Value) string { return webidl.Text(v) }
 // parse parses a URL, with an optional base.
 func (m *instance) parse(function string, c goja.FunctionCall) (*location, error) {
 	webidl.Need(m.s, c, 1, function)
-	input, base := text(c.Argument(0)), c.Argument(1)
+	input, base := text(c.Argument(0)), ""
+	hasBase := !goja.IsUndefined(c.Argument(1))
+	if hasBase {
+		base = text(c.Argument(1))
+	}
+	if len(input) > maxLength || len(base) > maxLength {
+		return nil, errTooLong
+	}
 	var u *whatwg.Url
 	var err error
-	if goja.IsUndefined(base) {
-		u, err = bounded(input, "")
+	if hasBase {
+		u, err = parser.ParseRef(base, input)
 	} else {
-		u, err = bounded(input, text(base), "base")
+		u, err = parser.Parse(input)
 	}
 	if err != nil {
 		return nil, err
@@ -109,28 +117,14 @@ func (m *instance) parse(function string, c goja.FunctionCall) (*location, error
 	return &location{Url: u}, nil
 }
 
-func bounded(input, base string, hasBase ...string) (*whatwg.Url, error) {
-	if len(input) > maxLength || len(base) > maxLength {
-		return nil, errTooLong
-	}
-	if len(hasBase) > 0 {
-		return parser.ParseRef(base, input)
-	}
-	return parser.Parse(input)
-}
-
-type tooLong struct{}
-
-func (tooLong) Error() string { return "longer than 1 MiB" }
-
-var errTooLong error = tooLong{}
+var errTooLong = errors.New("longer than 1 MiB")
 
 func (m *instance) invalid(input string, err error) goja.Value {
 	if len(input) > 100 {
 		input = strings.ToValidUTF8(input[:100], "") + "…"
 	}
 	why := ""
-	if err == errTooLong {
+	if errors.Is(err, errTooLong) {
 		why = " (" + err.Error() + ")"
 	}
 	object := m.s.NewError("TypeError", "Invalid URL: "+input+why).(*goja.Object)

@@ -21,7 +21,7 @@ type initCommand struct {
 }
 
 // defaultTemplate is what init writes when no template is named.
-const defaultTemplate = "support"
+const defaultTemplate = "hello"
 
 // Run writes a template. Nothing that exists is overwritten.
 func (c initCommand) Run(t terminal) error {

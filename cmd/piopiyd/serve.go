@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -126,7 +127,12 @@ func newLogger(c config.Log, t terminal) *slog.Logger {
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		level = slog.LevelInfo
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindDuration { // JSON would show nanoseconds
+			a.Value = slog.StringValue(a.Value.Duration().String())
+		}
+		return a
+	}}
 	f, isFile := t.err.(*os.File)
 	if c.Format == "json" || c.Format == "auto" && !(isFile && isatty.IsTerminal(f.Fd())) {
 		return slog.New(slog.NewJSONHandler(t.err, options))
@@ -147,11 +153,15 @@ func (t terminal) banner(cfg config.Config, found apps, address string, d *Daemo
 		data = "NATS (journal.nats_url)"
 	}
 	t.printf("scripts  %s\ndata     %s\n\n", place, data)
-	t.apps(list)
+	if len(list) == 0 {
+		t.printf("There is no app yet: write %s, or begin with: piopiyd init\n", filepath.Join(cfg.Scripts, "hello.ts"))
+	} else {
+		t.apps(list)
+	}
 	if line := tryLine(cfg, address, list); line != "" {
 		t.printf("\nTry one:\n  %s\n", line)
 	}
-	t.printf("\n")
+	t.printf("\nSave a script and the next call runs it. Ctrl-C ends calls in good order and stops.\n")
 }
 
 // tryLine is a command that posts the documented inbound request (protocol page, section 1.2) to the first app

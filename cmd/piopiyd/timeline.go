@@ -119,10 +119,10 @@ const maxText = 300
 // describe tells an entry's content in words where they are known, and else as JSON.
 func describe(e server.Entry) string {
 	var d struct {
-		From, To, Digits, Speech, Continuation, State, Error, Warning, Status, Leg string
-		Call                                                                       json.RawMessage
-		Missing                                                                    int
-		Position                                                                   struct {
+		From, To, Digits, Speech, Continuation, State, Reason, Error, Warning, Status, Leg string
+		Call                                                                               json.RawMessage
+		Missing                                                                            int
+		Position                                                                           struct {
 			File         string
 			Line, Column int
 			Source       string
@@ -147,6 +147,10 @@ func describe(e server.Entry) string {
 		return describePCMO(e.Data)
 	case "log":
 		return logMessage(e.Data)
+	case "start":
+		return "the session begins"
+	case "end":
+		return "the session ends: " + d.Reason
 	case "stream":
 		return d.State
 	case "policy":

@@ -67,7 +67,7 @@ func live(is bool) string {
 
 // apps prints a table of apps; what is wrong with them comes below it.
 func (t terminal) apps(list []server.App) {
-	rows := [][]string{{"APP", "VERSION", "SESSIONS", "CALLBACKS"}}
+	rows := [][]string{{"APP", "VERSION", "SESSIONS", "EXPORTS"}}
 	for _, a := range list {
 		rows = append(rows, []string{a.Name, orDash(short(a.Version)), strconv.FormatInt(a.Sessions, 10), orDash(strings.Join(a.Callbacks, ", "))})
 	}

@@ -119,7 +119,7 @@ func (h *Hooks) Event(w http.ResponseWriter, r *http.Request, app string) {
 	if !ok {
 		return
 	}
-	e, err := DecodeEvent(app, data, h.opts.Now())
+	e, err := DecodeEvent(app, data)
 	if err != nil {
 		h.refuse(w, r, app, err)
 		return
@@ -239,7 +239,7 @@ func (h *Hooks) refuse(w http.ResponseWriter, r *http.Request, app string, err e
 		fail(w, http.StatusNotFound, "no_such_callback", err.Error(), "")
 	case errors.Is(err, call.ErrNoContinuation):
 		fail(w, http.StatusNotFound, "no_such_continuation", err.Error(), "")
-	case errors.Is(err, call.ErrDraining), errors.Is(err, call.ErrBusy):
+	case errors.Is(err, call.ErrDraining), errors.Is(err, call.ErrBusy), errors.Is(err, call.ErrInboxFull):
 		w.Header().Set("Retry-After", "1")
 		fail(w, http.StatusServiceUnavailable, "unavailable", err.Error(), "")
 	case r.Context().Err() != nil:

@@ -244,8 +244,9 @@ var statuses = map[string]call.Status{
 	"stream_connected": call.StatusStreamConnected, "stream_disconnected": call.StatusStreamDisconnected, "stream_error": call.StatusStreamError,
 }
 
-// DecodeEvent reads a live event (protocol page, section 1.5). A status that is not known is passed on as it is.
-func DecodeEvent(app string, data []byte, now time.Time) (*call.Event, error) {
+// DecodeEvent reads a live event (protocol page, section 1.5). A status that is not known is passed on as it is; a
+// time that is missing stays zero, so that the same event sent again is known as the same.
+func DecodeEvent(app string, data []byte) (*call.Event, error) {
 	b, err := decodeBody(data)
 	if err != nil {
 		return nil, err
@@ -274,13 +275,9 @@ func DecodeEvent(app string, data []byte, now time.Time) (*call.Event, error) {
 			d = call.Outbound
 		}
 	}
-	at := b.Time.Time
-	if at.IsZero() {
-		at = now
-	}
 	return &call.Event{
 		App: app, CallID: callID, LegID: legID, RequestID: string(b.RequestID), Leg: b.leg(), Direction: d,
-		Status: status, WireStatus: string(b.Status), Time: at, From: string(b.From), To: string(b.To),
+		Status: status, WireStatus: string(b.Status), Time: b.Time.Time, From: string(b.From), To: string(b.To),
 		ExtraParams: string(b.ExtraParams), Raw: data,
 	}, nil
 }

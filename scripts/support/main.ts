@@ -1,4 +1,4 @@
-// A support line: opening hours, a menu, agents who are rung together.
+// A support line: opening hours, a menu, agents who are rung together, voicemail.
 import { pcmo } from 'piopiy/pcmo'
 import { hours } from 'piopiy/hours'
 
@@ -8,6 +8,8 @@ const teams: Record<string, { name: string, agents: number[] }> = {
   1: { name: 'sales', agents: [14155550101, 14155550102] },
   2: { name: 'support', agents: [14155550103, 14155550104] },
 }
+
+let mistakes = 0 // of this caller: every call has its own variables
 
 export function answer(call: Call) {
   if (!hours.open(plan, zone)) {
@@ -20,6 +22,9 @@ export function answer(call: Call) {
 
 function menu({ digits }: CallInput, call: Call) {
   const team = teams[digits]
+  if (!team && ++mistakes === 3) {
+    return pcmo().speak('Please leave a message, and we will call you back.').record()
+  }
   if (!team) {
     return pcmo().speak('Sorry, I did not get that. Press 1 or 2.').input(menu, { maxDigits: 1, timeout: '5s' })
   }
