@@ -182,7 +182,7 @@ func (s *Session) frames(stack []goja.StackFrame) []Position {
 	var list []Position
 	for _, frame := range stack {
 		p := frame.Position()
-		if p.Filename == "" || p.Line == 0 {
+		if p.Filename == "" || p.Filename == "(native)" || p.Line == 0 {
 			continue
 		}
 		list = append(list, Position{File: cleanName(p.Filename), Line: p.Line, Column: p.Column, Function: frame.FuncName()})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -119,7 +120,7 @@ func (a *App) NewSession(cfg SessionConfig) (*Session, error) {
 
 func newSession(rt *Runtime, v *Version, cfg SessionConfig) *Session {
 	s := &Session{
-		id: cfg.ID, app: v.app, version: v, rt: rt, clock: cfg.Clock, values: cfg.Values, dry: cfg.NoJournal,
+		id: cfg.ID, app: v.app, version: v, rt: rt, clock: cfg.Clock, values: maps.Clone(cfg.Values), dry: cfg.NoJournal,
 		done: make(chan struct{}),
 	}
 	if s.clock == nil {
