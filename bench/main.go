@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -51,7 +52,7 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "keep the CPU profile of the calls in this file (cmd/piopiyd/default.pgo is built with it)")
 	flag.StringVar(&o.binary, "piopiyd", "", "measure this binary instead of building one")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // no server outlives the bench
 	defer stop()
 	fail(run(ctx, o))
 }

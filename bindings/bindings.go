@@ -8,6 +8,7 @@ import (
 	"github.com/piopiy/piopiyd/bindings/console"
 	"github.com/piopiy/piopiyd/bindings/crypto"
 	"github.com/piopiy/piopiyd/bindings/encoding"
+	"github.com/piopiy/piopiyd/bindings/env"
 	"github.com/piopiy/piopiyd/bindings/es"
 	"github.com/piopiy/piopiyd/bindings/fetch"
 	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
@@ -45,7 +46,7 @@ func Standard(o Options) ([]runtime.Module, error) {
 		return nil, err
 	}
 	return []runtime.Module{
-		abort.New(), clone.New(), console.New(), crypto.New(), encoding.New(), es.New(), fetch.New(client),
-		international, pcmo.New(o.PIOPIY), timers.New(), url.New(),
+		abort.New(), clone.New(), console.New(), crypto.New(), encoding.New(), env.New(), es.New(), fetch.New(client),
+		international, kv.New(o.KV), pcmo.New(o.PIOPIY), timers.New(), url.New(),
 	}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sort"
 	"sync"
@@ -222,7 +223,7 @@ func (q *InboxQueue) deliver(ctx context.Context, h Handler, a *Accepted) (over 
 	if a.Event != nil {
 		maxAge = q.opts.EventMaxAge
 	}
-	log := q.opts.Logger.With("app", a.app(), "call", a.callID(), "kind", a.kind())
+	log := func() *slog.Logger { return q.opts.Logger.With("app", a.app(), "call", a.callID(), "kind", a.kind()) }
 	if !a.over {
 		err := handle(ctx, h, a)
 		if err != nil && ctx.Err() != nil && !IsPermanent(err) {
@@ -240,12 +241,12 @@ func (q *InboxQueue) deliver(ctx context.Context, h Handler, a *Accepted) (over 
 		switch {
 		case err == nil, errors.Is(err, ErrNoCallback):
 		case IsPermanent(err):
-			log.Warn("delivery given up: the handler refuses it for good", "attempts", attempts)
+			log().Warn("delivery given up: the handler refuses it for good", "attempts", attempts)
 		case time.Since(a.Time) >= maxAge:
-			log.Error("delivery given up: too old", "attempts", attempts, "accepted", a.Time)
+			log().Error("delivery given up: too old", "attempts", attempts, "accepted", a.Time)
 		default:
 			wait = q.backoff(attempts)
-			log.Warn("delivery failed", "attempts", attempts, "again_in", wait.Round(time.Millisecond))
+			log().Warn("delivery failed", "attempts", attempts, "again_in", wait.Round(time.Millisecond))
 			return false, wait
 		}
 		a.over = true
@@ -257,7 +258,7 @@ func (q *InboxQueue) deliver(ctx context.Context, h Handler, a *Accepted) (over 
 	q.log.LogDone(a, func(err error) { marked <- err })
 	if err := <-marked; err != nil {
 		// The handler is not asked again: only the mark is.
-		log.Error("a finished delivery could not be marked as done; a restart now would deliver it again", "error", err)
+		log().Error("a finished delivery could not be marked as done; a restart now would deliver it again", "error", err)
 		return false, q.opts.Backoff[0]
 	}
 	return true, 0

@@ -98,7 +98,6 @@ func formatDuration(d time.Duration) string {
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	sizeType     = reflect.TypeFor[Size]()
-	secretType   = reflect.TypeFor[Secret]()
 )
 
 // setText reads text into a scalar, or into a list of scalars separated by commas. Its errors continue a sentence

@@ -56,7 +56,7 @@ func (rt *Runtime) build(app string, settings Settings, files fs.FS, entry strin
 		TreeShaking:    api.TreeShakingTrue,
 		LegalComments:  api.LegalCommentsNone,
 		TsconfigRaw:    `{"compilerOptions":{"verbatimModuleSyntax":false,"useDefineForClassFields":true}}`,
-		Banner:         map[string]string{"js": "(function (exports, require, module) {"},
+		Banner:         map[string]string{"js": "(function (exports, require, module, __native) {"},
 		Footer:         map[string]string{"js": "})"},
 		LogLevel:       api.LogLevelSilent,
 		LogLimit:       20,
@@ -92,6 +92,7 @@ type bundler struct {
 
 const (
 	stdlibNamespace = "piopiy"
+	nativeNamespace = "native"
 )
 
 func (b *bundler) setup(build api.PluginBuild) {
@@ -105,6 +106,24 @@ func (b *bundler) setup(build api.PluginBuild) {
 	load := func(a api.OnLoadArgs) (api.OnLoadResult, error) { return b.load(a.Namespace, a.Path) }
 	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "scripts"}, load)
 	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: stdlibNamespace}, load)
+	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: nativeNamespace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+		contents := nativeModule(a.Path, b.rt.exports[a.Path])
+		return api.OnLoadResult{Contents: &contents}, nil
+	})
+}
+
+// nativeModule returns the ES module that stands for one written in Go, in a form whose unused exports esbuild
+// leaves out.
+func nativeModule(specifier string, exports []string) string {
+	var out strings.Builder
+	for _, name := range exports {
+		if name == "default" {
+			fmt.Fprintf(&out, "export default /* @__PURE__ */ __native(%q)\n", specifier)
+			continue
+		}
+		fmt.Fprintf(&out, "export const %s = /* @__PURE__ */ __native(%q, %q)\n", name, specifier, name)
+	}
+	return out.String()
 }
 
 func (b *bundler) load(namespace, name string) (api.OnLoadResult, error) {

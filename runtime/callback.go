@@ -32,7 +32,16 @@ func (s *Session) Call(ctx context.Context, export string, args func(vm *goja.Ru
 // Run is Call for any function: start runs on the session's goroutine and returns a value or a promise; label
 // names it in faults.
 func (s *Session) Run(ctx context.Context, label string, start func() (goja.Value, error), result func(vm *goja.Runtime, v goja.Value) error) error {
-	cb := &callback{session: s, label: label, result: result, done: make(chan struct{})}
+	return s.wait(ctx, &callback{session: s, label: label, result: result, done: make(chan struct{})}, start)
+}
+
+// RunLong is Run for functions that may take as long as the conversation, such as one that serves a socket: the limit
+// on callbacks does not hold for them. The limit on turns does.
+func (s *Session) RunLong(ctx context.Context, label string, start func() (goja.Value, error), result func(vm *goja.Runtime, v goja.Value) error) error {
+	return s.wait(ctx, &callback{session: s, label: label, result: result, long: true, done: make(chan struct{})}, start)
+}
+
+func (s *Session) wait(ctx context.Context, cb *callback, start func() (goja.Value, error)) error {
 	if !s.post(func() error { return cb.begin(start) }, cb) {
 		return &Fault{Kind: FaultClosed, Message: "the session has ended"}
 	}
@@ -61,6 +70,7 @@ type callback struct {
 	session *Session
 	label   string
 	result  func(vm *goja.Runtime, v goja.Value) error
+	long    bool // no limit on the time to settle
 	timer   Timer
 	err     error
 	isDone  bool
@@ -90,6 +100,18 @@ func (cb *callback) begin(start func() (goja.Value, error)) error {
 	if !ok {
 		return cb.fail(&Fault{Kind: FaultResult, Message: cb.label + " returned a promise without then()"})
 	}
+	if !cb.long {
+		cb.limit()
+	}
+	_, err = then(object,
+		s.vm.ToValue(func(c goja.FunctionCall) goja.Value { check(cb.fulfil(c.Argument(0))); return goja.Undefined() }),
+		s.vm.ToValue(func(c goja.FunctionCall) goja.Value { check(cb.fail(thrown{c.Argument(0)})); return goja.Undefined() }))
+	return err
+}
+
+// limit fails the callback when it has not settled within the session's limit.
+func (cb *callback) limit() {
+	s := cb.session
 	cb.timer = s.clock.AfterFunc(s.rt.limits.Callback, func() {
 		s.Post(func() error {
 			if cb.isDone {
@@ -98,10 +120,6 @@ func (cb *callback) begin(start func() (goja.Value, error)) error {
 			return cb.fail(&Fault{Kind: FaultTimeout, Message: fmt.Sprintf("%s did not finish within %s", cb.label, s.rt.limits.Callback)})
 		})
 	})
-	_, err = then(object,
-		s.vm.ToValue(func(c goja.FunctionCall) goja.Value { check(cb.fulfil(c.Argument(0))); return goja.Undefined() }),
-		s.vm.ToValue(func(c goja.FunctionCall) goja.Value { check(cb.fail(thrown{c.Argument(0)})); return goja.Undefined() }))
-	return err
 }
 
 // check is for the two natives above: what they return can only be fatal, and no script may catch it.

@@ -27,6 +27,9 @@ type Provides struct {
 	Globals []string
 	// Imports are specifiers such as "piopiy/kv", for import and require.
 	Imports []string
+	// Exports lists the named exports of specifiers. A specifier that is listed costs a session only the names its
+	// script imports; "default" is the exports object itself.
+	Exports map[string][]string
 }
 
 // Instance is a module bound to one session.

@@ -17,6 +17,8 @@ type realm struct {
 	vm      *goja.Runtime
 	guard   *guard.Guard
 	stop    *guard.Stop
+	lazy    *goja.Object // the global object's prototype; goja cannot freeze it
+	root    *goja.Object // and that one's own prototype, Object.prototype
 	session *Session
 }
 
@@ -38,7 +40,7 @@ func (p *realmPool) lend(s *Session) error {
 	if r != nil {
 		r.session, s.realm = s, r
 		s.setVM(r.vm, r.guard, r.stop)
-		return nil
+		return r.lazy.SetPrototype(r.root)
 	}
 	r = &realm{stop: &guard.Stop{}, session: s}
 	vm, g, err := newVM(s.rt.limits, r.stop)
@@ -47,7 +49,9 @@ func (p *realmPool) lend(s *Session) error {
 	}
 	r.vm, r.guard, s.realm = vm, g, r
 	s.setVM(vm, g, r.stop)
-	if err := vm.GlobalObject().SetPrototype(vm.NewDynamicObject(lazyGlobals{func() *Session { return r.session }})); err != nil {
+	r.lazy = vm.NewDynamicObject(lazyGlobals{func() *Session { return r.session }})
+	r.root = r.lazy.Prototype()
+	if err := vm.GlobalObject().SetPrototype(r.lazy); err != nil {
 		return err
 	}
 	for _, i := range s.rt.inst {

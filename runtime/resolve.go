@@ -18,11 +18,14 @@ var extensions = []string{".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".json"}
 // the scripts root, a package in a node_modules folder below the scripts root.
 func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
 	specifier := strings.TrimPrefix(a.Path, "node:")
-	if _, ok := b.rt.imports[a.Path]; ok {
-		return api.OnResolveResult{Path: a.Path, External: true}, nil
-	}
-	if _, ok := b.rt.imports[specifier]; ok {
-		return api.OnResolveResult{Path: specifier, External: true}, nil
+	for _, name := range []string{a.Path, specifier} {
+		if _, ok := b.rt.imports[name]; !ok {
+			continue
+		}
+		if b.rt.exports[name] != nil && a.Kind == api.ResolveJSImportStatement {
+			return api.OnResolveResult{Path: name, Namespace: nativeNamespace}, nil
+		}
+		return api.OnResolveResult{Path: name, External: true}, nil
 	}
 	importer := a.Importer
 	if a.Namespace == stdlibNamespace && isRelative(a.Path) {

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -97,9 +98,11 @@ type Runtime struct {
 	log     *slog.Logger
 	globals map[string]Module
 	imports map[string]Module
+	exports map[string][]string
 	inst    []Installer
 	stdlib  fs.FS
 	realms  realmPool
+	workers workers
 	births  chan struct{}
 
 	mu   sync.RWMutex
@@ -135,6 +138,7 @@ func New(cfg Config) (*Runtime, error) {
 		log:      cfg.Logger,
 		globals:  map[string]Module{},
 		imports:  map[string]Module{},
+		exports:  map[string][]string{},
 		stdlib:   cfg.Stdlib,
 		apps:     map[string]*App{},
 		sessions: map[*Session]struct{}{},
@@ -154,10 +158,12 @@ func New(cfg Config) (*Runtime, error) {
 				set.into[name] = m
 			}
 		}
+		maps.Copy(rt.exports, p.Exports)
 		if i, ok := m.(Installer); ok {
 			rt.inst = append(rt.inst, i)
 		}
 	}
+	rt.workers = workers{next: make(chan *Session), closed: rt.closed}
 	rt.background.Go(rt.watchMemory)
 	return rt, nil
 }

@@ -276,7 +276,7 @@ func (s *Session) post(task func() error, cb *callback) bool {
 	s.mu.Unlock()
 	if wake {
 		s.beginWork()
-		go s.run()
+		s.rt.workers.run(s)
 	}
 	return true
 }

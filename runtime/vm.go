@@ -79,7 +79,7 @@ func (s *Session) load() error {
 	if err := module.Set("exports", exports); err != nil {
 		return err
 	}
-	if _, err := run(goja.Undefined(), exports, s.vm.ToValue(s.require), module); err != nil {
+	if _, err := run(goja.Undefined(), exports, s.vm.ToValue(s.require), module, s.vm.ToValue(s.native)); err != nil {
 		return err
 	}
 	s.exports, ok = module.Get("exports").(*goja.Object)
@@ -96,6 +96,19 @@ func (s *Session) require(c goja.FunctionCall) goja.Value {
 		return v
 	}
 	panic(s.NewError("Error", fmt.Sprintf("Cannot find module %q: a specifier must be known when the script is loaded", specifier)))
+}
+
+// native serves imports by name, so that a module makes only what is named.
+func (s *Session) native(c goja.FunctionCall) goja.Value {
+	exports := s.require(c)
+	name := c.Argument(1)
+	if goja.IsUndefined(name) {
+		return exports
+	}
+	if v := exports.ToObject(s.vm).Get(name.String()); v != nil {
+		return v
+	}
+	return goja.Undefined()
 }
 
 // Import returns the exports of a Go module. On the session's goroutine.

@@ -204,7 +204,7 @@ func (conv *conversation) ended(now bool) {
 func (conv *conversation) stream(ctx context.Context, c *call.Call, stream call.Stream) error {
 	defer conv.enter()()
 	conv.session.Record("stream", map[string]string{"state": "connected"})
-	err := conv.session.Run(ctx, "stream", func() (goja.Value, error) {
+	err := conv.session.RunLong(ctx, "stream", func() (goja.Value, error) {
 		return conv.export("stream", conv.handler.opts.Stream(conv.session, stream), conv.callObject(c))
 	}, nil)
 	conv.session.Record("stream", map[string]string{"state": "disconnected"})

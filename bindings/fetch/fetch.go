@@ -29,6 +29,7 @@ type flight struct {
 	cancel context.CancelCauseFunc
 	forget func()     // stops watching the signal
 	reason goja.Value // what the script's signal was aborted with
+	clones int        // bodies beside the first that share the exchange
 	told   bool       // the end of the body is in the journal
 }
 
@@ -134,7 +135,7 @@ func (in *instance) arrived(f *flight, from origin, res *outbound.Response, err 
 
 // ended notes in the journal how a body that came after its headers has ended.
 func (in *instance) ended(f *flight, n int64, err error) {
-	if f == nil || f.told {
+	if f == nil || f.told { // a body made by the script, or a clone that has told already
 		return
 	}
 	entry := fetched{N: f.n, Milli: in.since(f), Bytes: &n}

@@ -60,11 +60,12 @@ func (p *payload) ready() (data []byte, ok bool) {
 }
 
 // rest reads what is left. It runs on a goroutine of its own.
-func (p *payload) rest() ([]byte, error) {
-	if b, ok := p.from.(*outbound.Body); ok {
+func rest(src io.ReadCloser) ([]byte, error) {
+	defer src.Close()
+	if b, ok := src.(*outbound.Body); ok {
 		return b.ReadAll()
 	}
-	return io.ReadAll(p.from)
+	return io.ReadAll(src)
 }
 
 // consume reads the whole body and returns a promise for what convert makes of it. convert may keep the bytes
@@ -81,9 +82,9 @@ func (in *instance) consume(p *payload, where string, convert func(data []byte, 
 		in.ended(p.flight, int64(len(data)), nil)
 		return convert(data, fresh)
 	}
+	src := p.from
 	return in.s.Go(func(context.Context) func() (goja.Value, error) {
-		data, err := p.rest()
-		_ = p.from.Close()
+		data, err := rest(src)
 		return func() (goja.Value, error) {
 			in.ended(p.flight, int64(len(data)), err)
 			if err != nil {
@@ -110,7 +111,7 @@ func (in *instance) next(p *payload) goja.Value {
 		return in.step(bytes.Clone(data))
 	}
 	// Reads begun together happen one after the other, each when the one before it is over.
-	before, mine := p.turn, make(chan struct{})
+	src, before, mine := p.from, p.turn, make(chan struct{})
 	p.turn = mine
 	return in.s.Go(func(ctx context.Context) func() (goja.Value, error) {
 		defer close(mine)
@@ -121,9 +122,9 @@ func (in *instance) next(p *payload) goja.Value {
 			}
 		}
 		buf := make([]byte, chunkSize)
-		n, err := p.from.Read(buf)
+		n, err := src.Read(buf)
 		for n == 0 && err == nil {
-			n, err = p.from.Read(buf)
+			n, err = src.Read(buf)
 		}
 		chunk := buf[:n:n]
 		if n < chunkSize/2 {
@@ -157,14 +158,20 @@ func (in *instance) step(chunk []byte) goja.Value {
 	return o
 }
 
-// cancel gives the body up.
+// cancel gives the body up. The exchange ends unless a clone of the body goes on.
 func (in *instance) cancel(p *payload) {
 	p.used = true
 	p.data = nil
-	if p.from != nil {
-		_ = p.from.Close()
-		in.ended(p.flight, p.read, nil)
+	if p.from == nil {
+		return
 	}
+	_ = p.from.Close()
+	p.from = nil
+	if p.flight.clones == 0 {
+		in.ended(p.flight, p.read, nil)
+		return
+	}
+	p.flight.clones--
 }
 
 // clone splits the body into two that can be read independently.
@@ -177,6 +184,7 @@ func (p *payload) clone(in *instance, where string) *payload {
 		return inMemory(p.data)
 	}
 	t := &tee{src: p.from, open: 2}
+	p.flight.clones++
 	p.from = &branch{tee: t}
 	return &payload{from: &branch{tee: t}, flight: p.flight}
 }

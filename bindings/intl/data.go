@@ -1,6 +1,7 @@
 package intl
 
 import (
+	"bytes"
 	"compress/gzip"
 	"embed"
 	"encoding/json"
@@ -32,19 +33,31 @@ type root struct {
 type language struct {
 	Locales map[string]int `json:"locales"`
 	Pool    struct {
-		Patterns   []string                   `json:"patterns"`
-		Lists      [][]string                 `json:"lists"`
-		Blocks     []string                   `json:"blocks"`
-		ZoneNames  []json.RawMessage          `json:"zoneNames"`
-		Numbers    []*numberSystem            `json:"numbers"`
-		Currencies []map[string]*currencyName `json:"currencies"`
-		Words      []json.RawMessage          `json:"words"`
-		Locales    []*localeData              `json:"locales"`
+		Patterns   []string                         `json:"patterns"`
+		Lists      [][]string                       `json:"lists"`
+		Blocks     []string                         `json:"blocks"`
+		ZoneNames  []json.RawMessage                `json:"zoneNames"`
+		Numbers    []lazy[*numberSystem]            `json:"numbers"`
+		Currencies []lazy[map[string]*currencyName] `json:"currencies"`
+		Words      []json.RawMessage                `json:"words"`
+		Locales    []*localeData                    `json:"locales"`
 	} `json:"pool"`
-
-	patterns []pattern
-	blocks   [][]uint16
 }
+
+// lazy is a value of the data that is decoded when it is first asked for: a language has far more locales than a
+// process ever uses.
+type lazy[T any] struct{ once func() T }
+
+func (l *lazy[T]) UnmarshalJSON(text []byte) error {
+	text = bytes.Clone(text)
+	l.once = sync.OnceValue(func() (value T) {
+		must(json.Unmarshal(text, &value))
+		return value
+	})
+	return nil
+}
+
+func (l *lazy[T]) get() T { return l.once() }
 
 // localeData is what one locale, or several that agree, say.
 type localeData struct {
@@ -104,24 +117,21 @@ func load(name string) *language {
 	lang, _ := loaded.get(name, func() (*language, error) {
 		l := new(language)
 		unpack(name, l)
-		l.blocks = make([][]uint16, len(l.Pool.Blocks))
-		for i, text := range l.Pool.Blocks {
-			for _, field := range strings.Fields(text) {
-				n, err := strconv.ParseUint(field, 10, 16)
-				if err != nil {
-					panic(fmt.Sprintf("intl: data of %s: %v", name, err))
-				}
-				l.blocks[i] = append(l.blocks[i], uint16(n))
-			}
-		}
-		l.patterns = make([]pattern, len(l.Pool.Patterns))
-		for i, text := range l.Pool.Patterns {
-			l.patterns[i] = l.compile(text)
-		}
-		l.Pool.Patterns, l.Pool.Blocks = nil, nil
 		return l, nil
 	})
 	return lang
+}
+
+// pattern returns the pattern which a block has at an index.
+func (l *language) pattern(block, index int) pattern {
+	text := l.Pool.Blocks[block]
+	for range index {
+		text = text[strings.IndexByte(text, ' ')+1:]
+	}
+	number, _, _ := strings.Cut(text, " ")
+	n, err := strconv.Atoi(number)
+	must(err)
+	return l.compile(l.Pool.Patterns[n])
 }
 
 // unpack reads an embedded file. The files are part of the program: a fault in them is a fault of the program.

@@ -57,26 +57,25 @@ func newDateFormatter(l *locale, o dateOptions) *dateFormatter {
 // datePattern finds the pattern in the tables, which are laid out by gen/dates.mjs.
 func (l *locale) datePattern(o dateOptions) pattern {
 	data, lang := l.data, l.language
-	at := func(block int, index int) pattern { return lang.patterns[lang.blocks[block][index]] }
 	if o.dateStyle != 0 || o.timeStyle != 0 {
-		return at(data.Stamps, (int(o.hourMode)*5+int(o.dateStyle))*5+int(o.timeStyle))
+		return lang.pattern(data.Stamps, (int(o.hourMode)*5+int(o.dateStyle))*5+int(o.timeStyle))
 	}
 	zoned := int(o.zoneName)
 	date := func(zoned int) pattern {
-		return at(data.Dates, (((int(o.weekday)*3+int(o.year))*6+int(o.month))*3+int(o.day))*5+zoned)
+		return lang.pattern(data.Dates, (((int(o.weekday)*3+int(o.year))*6+int(o.month))*3+int(o.day))*5+zoned)
 	}
 	clock := func(weekday uint8) pattern {
 		block := 0
 		if o.hour != 0 {
 			block = 1 + (int(o.hour)-1)*7 + int(o.hourMode)
 		}
-		return at(data.Times[block], (((int(weekday)*3+int(o.minute))*3+int(o.second))*4+int(o.period))*5+zoned)
+		return lang.pattern(data.Times[block], (((int(weekday)*3+int(o.minute))*3+int(o.second))*4+int(o.period))*5+zoned)
 	}
 	hasDate := o.year != 0 || o.month != 0 || o.day != 0
 	hasTime := o.period != 0 || o.hour != 0 || o.minute != 0 || o.second != 0
 	switch {
 	case hasDate && hasTime:
-		return lang.patterns[data.Glues[int(o.weekday)*6+int(o.month)]].glue(date(0), clock(0))
+		return lang.compile(lang.Pool.Patterns[data.Glues[int(o.weekday)*6+int(o.month)]]).glue(date(0), clock(0))
 	case hasTime:
 		return clock(o.weekday)
 	}

@@ -142,7 +142,7 @@ func (l *locale) numbering(class, option string) (string, error) {
 }
 
 func (l *locale) numbers(system string) *numberSystem {
-	return l.language.Pool.Numbers[l.data.Numbers.Systems[system]]
+	return l.language.Pool.Numbers[l.data.Numbers.Systems[system]].get()
 }
 
 // resolved is the locale as resolvedOptions tells it, with those of the tag's keywords that were used.
@@ -160,6 +160,11 @@ func (l *locale) resolved(used ...string) string {
 		name += "-u" + u
 	}
 	return name
+}
+
+// currencies are what the locale calls them, by ISO code.
+func (l *locale) currencies() map[string]*currencyName {
+	return l.language.Pool.Currencies[l.data.Numbers.Currencies].get()
 }
 
 func (r *realm) canonicalLocales(call goja.FunctionCall) goja.Value {

@@ -22,8 +22,14 @@ func (m *Module) Instantiate(s *runtime.Session) (runtime.Instance, error) {
 	return instance{m.Build(s.VM(), s.Now)}, nil
 }
 
-// Install repairs the locale-aware built-ins of a session.
-func (m *Module) Install(s *runtime.Session) error { return m.Repair(s.VM()) }
+// Install repairs the locale-aware built-ins of a session, unless its script names none of them. A frozen VM, which
+// many scripts share, always gets them.
+func (m *Module) Install(s *runtime.Session) error {
+	if s.Version().Settings().Isolation != runtime.Frozen && !s.Uses("oLocale") && !s.Uses("localeCompare") {
+		return nil
+	}
+	return m.Repair(s.VM())
+}
 
 type instance struct{ intl *goja.Object }
 

@@ -92,7 +92,7 @@ func newNumberFormatter(l *locale, o numberOptions) *numberFormatter {
 
 func (f *numberFormatter) currency() {
 	o := f.options
-	names := f.locale.language.Pool.Currencies[f.locale.data.Numbers.Currencies][o.currency]
+	names := f.locale.currencies()[o.currency]
 	switch o.display {
 	case "name":
 		f.names = names

@@ -68,7 +68,7 @@ func readNumberOptions(vm *goja.Runtime, l *locale, v goja.Value) (numberOptions
 }
 
 func checkCurrency(b *bag, l *locale, code string) {
-	if _, ok := l.language.Pool.Currencies[l.data.Numbers.Currencies][code]; !ok {
+	if _, ok := l.currencies()[code]; !ok {
 		b.fail(rangeError("Intl.%s: currency: %q is not a currency in use; give an ISO 4217 code such as \"INR\", \"USD\" or \"EUR\"", b.class, clip(code)))
 	}
 }
@@ -100,7 +100,7 @@ func readGrouping(b *bag) string {
 
 func currencyCodes() []string {
 	en := load("en")
-	return slices.Sorted(maps.Keys(en.Pool.Currencies[0]))
+	return slices.Sorted(maps.Keys(en.Pool.Currencies[0].get()))
 }
 
 // numberFormat adds Intl.NumberFormat (ECMA-402 section 15).

@@ -73,7 +73,7 @@ func (*chain) Keys() []string              { return nil }
 func (*chain) Set(string, goja.Value) bool { return false }
 func (*chain) Delete(string) bool          { return false }
 
-// method is one method of a builder.
+// chainMethod is one method of a chain.
 type chainMethod struct {
 	// build makes the action; nil means the method that gives the plain array.
 	build func(c *chain, a runtime.Args) call.Action

@@ -72,7 +72,13 @@ type module struct{ options Options }
 func (*module) Name() string { return "piopiy" }
 
 func (*module) Provides() runtime.Provides {
-	return runtime.Provides{Imports: []string{"piopiy", "piopiy/pcmo"}}
+	return runtime.Provides{
+		Imports: []string{"piopiy", "piopiy/pcmo"},
+		Exports: map[string][]string{
+			"piopiy":      append([]string{"default"}, sdkNames...),
+			"piopiy/pcmo": append([]string{"default"}, builderNames...),
+		},
+	}
 }
 
 func (m *module) Instantiate(s *runtime.Session) (runtime.Instance, error) {
@@ -103,9 +109,14 @@ func (in *instance) Import(specifier string) goja.Value {
 // not pay for the others. As with the SDK, a default import is the object itself: that is what esbuild and Node arrive
 // at when a module does not claim to be an ES module.
 var exports = map[string]*goja.Program{
-	"piopiy":      exportsProgram("Piopiy", "PiopiyAction", "StreamAction", "PipelineBuilder", "pcmo", "pipeline"),
-	"piopiy/pcmo": exportsProgram("pcmo", "pipeline"),
+	"piopiy":      exportsProgram(sdkNames...),
+	"piopiy/pcmo": exportsProgram(builderNames...),
 }
+
+var (
+	builderNames = []string{"pcmo", "pipeline"}
+	sdkNames     = append([]string{"Piopiy", "PiopiyAction", "StreamAction", "PipelineBuilder"}, builderNames...)
+)
 
 func exportsProgram(names ...string) *goja.Program {
 	var b strings.Builder

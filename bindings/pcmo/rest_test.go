@@ -70,7 +70,7 @@ func TestClassicClient(t *testing.T) {
 	}
 }
 
-// A function for a promise: what Piopiy is constructed with decides the generation.
+// What Piopiy is constructed with decides the generation; two classic clients keep their own credentials.
 func TestClientGenerations(t *testing.T) {
 	kit := runtimetest.New(t, pcmo.New(pcmo.Options{}))
 	got := kit.Eval(`const { Piopiy } = require('piopiy');

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -154,7 +155,7 @@ func (t terminal) entry(e sim.Entry) string {
 	return line
 }
 
-// logLines is a journal that shows what the script logs, and forgets the rest.
+// logLines is a journal that shows what the script logs and where it fails, and forgets the rest.
 type logLines struct {
 	t      terminal
 	silent bool
@@ -163,9 +164,21 @@ type logLines struct {
 // Append implements runtime.Journal.
 func (l logLines) Append(_, _ string, entries []runtime.Entry) error {
 	for _, e := range entries {
-		if e.Kind == "log" && !l.silent {
-			_, _ = fmt.Fprintf(l.t.out, "         %s\n", l.t.paint(yellow, "console  "+plain(strings.ReplaceAll(logMessage(e.Data), "\n", "\n         "))))
+		switch {
+		case l.silent:
+		case e.Kind == "log":
+			l.print(yellow, "console  "+logMessage(e.Data))
+		case e.Kind == "fault":
+			var f runtime.Fault
+			if err := json.Unmarshal(e.Data, &f); err == nil {
+				l.print(red, "fault    "+f.Detail())
+			}
 		}
 	}
 	return nil
+}
+
+func (l logLines) print(colour, text string) {
+	const margin = "         "
+	l.t.printf("%s%s\n", margin, l.t.paint(colour, indented(plain(text), len(margin))))
 }

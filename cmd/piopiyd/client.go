@@ -123,12 +123,12 @@ func (c *client) get(ctx context.Context, path string, into any) error {
 	if err != nil {
 		return err
 	}
-	return c.decode(res, into)
+	defer func() { _ = res.Body.Close() }()
+	return c.decode(res.Body, into)
 }
 
-func (c *client) decode(res *http.Response, into any) error {
-	defer func() { _ = res.Body.Close() }()
-	if err := json.NewDecoder(res.Body).Decode(into); err != nil {
+func (c *client) decode(body io.Reader, into any) error {
+	if err := json.NewDecoder(body).Decode(into); err != nil {
 		return fmt.Errorf("%s did not answer as a piopiyd does: %w", c.address, err)
 	}
 	return nil
@@ -158,7 +158,8 @@ func (c *client) Rollback(ctx context.Context, app, id string) (v server.Version
 	if err != nil {
 		return v, err
 	}
-	return v, c.decode(res, &v)
+	defer func() { _ = res.Body.Close() }()
+	return v, c.decode(res.Body, &v)
 }
 
 // Calls implements backend.

@@ -134,10 +134,10 @@ func newLogger(c config.Log, t terminal) *slog.Logger {
 		return a
 	}}
 	f, isFile := t.err.(*os.File)
-	if c.Format == "json" || c.Format == "auto" && !(isFile && isatty.IsTerminal(f.Fd())) {
-		return slog.New(slog.NewJSONHandler(t.err, options))
+	if c.Format == "text" || c.Format == "auto" && isFile && isatty.IsTerminal(f.Fd()) {
+		return slog.New(slog.NewTextHandler(t.err, options))
 	}
-	return slog.New(slog.NewTextHandler(t.err, options))
+	return slog.New(slog.NewJSONHandler(t.err, options))
 }
 
 // banner says what is served, where, and one line to try.
@@ -167,7 +167,7 @@ func (t terminal) banner(cfg config.Config, found apps, address string, d *Daemo
 // tryLine is a command that posts the documented inbound request (protocol page, section 1.2) to the first app
 // that answers.
 func tryLine(cfg config.Config, address string, list []server.App) string {
-	for _, a := range list {
+	for _, a := range byPreference(list) {
 		if a.Version == "" || !slices.Contains(a.Callbacks, "answer") {
 			continue
 		}
@@ -187,4 +187,19 @@ func tryLine(cfg config.Config, address string, list []server.App) string {
 			auth, address, path, to, time.Now().UnixMilli(), time.Now().Unix())
 	}
 	return ""
+}
+
+// byPreference puts the simplest template in front, where it is served.
+func byPreference(list []server.App) []server.App {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b server.App) int {
+		switch {
+		case a.Name == defaultTemplate:
+			return -1
+		case b.Name == defaultTemplate:
+			return 1
+		}
+		return 0
+	})
+	return list
 }

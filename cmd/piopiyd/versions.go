@@ -76,11 +76,15 @@ func (t terminal) apps(list []server.App) {
 		if a.Problem == nil {
 			continue
 		}
-		state := "the version above keeps answering"
-		if a.Version == "" {
-			state = "calls meet the fault policy"
+		text := problemText(a.Problem)
+		switch {
+		case a.Problem.File == "":
+		case a.Version == "":
+			text = "calls meet the fault policy, because the script cannot go live: " + text
+		default:
+			text = "the version above keeps answering, because the newest edit cannot go live: " + text
 		}
-		t.printf("%s\n", t.paint(red, fmt.Sprintf("%s: the newest edit is not live; %s: %s", a.Name, state, plain(problemText(a.Problem)))))
+		t.printf("%s\n", t.paint(red, a.Name+": "+plain(text)))
 	}
 }
 

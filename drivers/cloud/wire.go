@@ -40,6 +40,10 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	case bytes.Equal(data, []byte("null")):
 		return nil
 	case data[0] == '"':
+		if inner := data[1 : len(data)-1]; bytes.IndexByte(inner, '\\') < 0 {
+			*t = text(inner) // the usual case, without a second decoder
+			return nil
+		}
 		return json.Unmarshal(data, (*string)(t))
 	case data[0] == '{' || data[0] == '[':
 		*t = text(data) // extra_params, where somebody sent it unencoded
@@ -128,9 +132,12 @@ func decodeBody(data []byte) (*body, error) {
 	if err := json.Unmarshal(data, &b); err != nil {
 		return nil, bodyError(data, err)
 	}
-	for field, value := range map[string]text{"cmiuuid": b.CMIUUID, "cmuuid": b.CMUUID, "conversation_uuid": b.Conversation, "request_id": b.RequestID, "from": b.From, "to": b.To} {
-		if len(value) > maxIDLength {
-			return nil, &FieldError{Field: field, Rule: fmt.Sprintf("longer than %d bytes", maxIDLength)}
+	for _, id := range [...]struct {
+		field string
+		value text
+	}{{"cmiuuid", b.CMIUUID}, {"cmuuid", b.CMUUID}, {"conversation_uuid", b.Conversation}, {"request_id", b.RequestID}, {"from", b.From}, {"to", b.To}} {
+		if len(id.value) > maxIDLength {
+			return nil, &FieldError{Field: id.field, Rule: fmt.Sprintf("longer than %d bytes", maxIDLength)}
 		}
 	}
 	return &b, nil
@@ -196,6 +203,10 @@ func DecodeAnswer(app string, data []byte, now time.Time) (*call.Call, error) {
 	if err != nil {
 		return nil, err
 	}
+	return b.call(app, now)
+}
+
+func (b *body) call(app string, now time.Time) (*call.Call, error) {
 	if b.id() == "" {
 		return nil, &FieldError{Field: "cmiuuid", Rule: "is missing; it is the call's id"}
 	}
@@ -216,11 +227,11 @@ func DecodeAnswer(app string, data []byte, now time.Time) (*call.Call, error) {
 
 // DecodeInput reads the request to an action_url (protocol page, section 1.3).
 func DecodeInput(app, token string, data []byte, now time.Time) (*call.Call, call.Input, error) {
-	c, err := DecodeAnswer(app, data, now)
+	b, err := decodeBody(data)
 	if err != nil {
 		return nil, call.Input{}, err
 	}
-	b, err := decodeBody(data)
+	c, err := b.call(app, now)
 	if err != nil {
 		return nil, call.Input{}, err
 	}

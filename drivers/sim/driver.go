@@ -146,6 +146,7 @@ func (d *Driver) newCall(who Caller) *call.Call {
 		c.To = "15550002222"
 	}
 	c.InputURL = func(token string) string { return "http://sim.invalid/hooks/" + c.App + "/input/" + token }
+	c.StreamURL = "ws://sim.invalid/hooks/" + c.App + "/stream"
 	return c
 }
 

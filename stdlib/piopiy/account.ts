@@ -1,12 +1,12 @@
 // The app's own account on the platform, for scripts that place calls.
-import { Piopiy } from 'piopiy'
+import { Piopiy, type ClassicClient } from 'piopiy'
 
 /**
  * A client of the platform's REST API with the app's credentials, which its configuration hands it as
  * env.PIOPIY_APPID and env.PIOPIY_SECRET.
  * @throws Error when one of them is not there
  */
-export function account(): Piopiy.Classic {
+export function account(): ClassicClient {
   const appid = Number(env.PIOPIY_APPID)
   if (!env.PIOPIY_APPID || !env.PIOPIY_SECRET) {
     throw new Error('calls are placed with your account: set PIOPIY_APPID and PIOPIY_SECRET under apps.NAME.env in piopiyd.yaml')

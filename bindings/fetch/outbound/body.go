@@ -51,7 +51,7 @@ func newBody(x *exchange, method string, res *http.Response) *Body {
 	}
 	if empty || res.Body == http.NoBody {
 		b.length = 0
-		b.end(io.EOF)
+		b.err = b.end(io.EOF)
 	}
 	return b
 }
@@ -98,6 +98,7 @@ func (b *Body) readAhead(n int) {
 		k, err := b.pull(chunk)
 		b.mu.Lock()
 		b.ahead = append(b.ahead, chunk[:k]...)
+		b.err = err // not before the bytes: who sees the end has seen them all
 		stop := err != nil || b.closed || len(b.ahead) >= n
 		if stop {
 			b.reading = false
@@ -131,6 +132,10 @@ func (b *Body) Read(p []byte) (int, error) {
 		case !b.reading:
 			b.mu.Unlock()
 			n, err := b.pull(p)
+			b.mu.Lock()
+			b.err = err
+			b.taken = b.taken || n > 0
+			b.mu.Unlock()
 			if n > 0 {
 				return n, nil
 			}
@@ -199,11 +204,8 @@ func (b *Body) Close() error {
 	return b.raw.Close()
 }
 
-// pull reads from the wire.
+// pull reads from the wire, until it returns an error; the caller notes the error in b.err.
 func (b *Body) pull(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
 	if b.src == nil {
 		if b.Length() > b.limit {
 			return 0, b.end(b.tooBig())
@@ -230,7 +232,7 @@ func (b *Body) tooBig() error {
 	return &Error{Code: "ETOOBIG", Message: fmt.Sprintf("the body is larger than the limit of %d bytes (fetch.max_body in the configuration)", b.limit)}
 }
 
-// end notes how the body ended and frees the connection.
+// end explains how the body ended and frees the connection.
 func (b *Body) end(err error) error {
 	b.mu.Lock()
 	closed := b.closed
@@ -247,9 +249,6 @@ func (b *Body) end(err error) error {
 			err = b.x.explain(err, "the body did not end")
 		}
 	}
-	b.mu.Lock()
-	b.err = err
-	b.mu.Unlock()
 	_ = b.raw.Close()
 	if err == io.EOF {
 		b.x.finish(nil)

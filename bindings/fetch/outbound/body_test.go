@@ -221,3 +221,36 @@ func TestHalfOpenBodies(t *testing.T) {
 		}
 	}
 }
+
+// Short bodies that arrive while somebody asks for them must arrive whole.
+func TestReadAheadAgainstItsReader(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "first,")
+		if r.URL.RawQuery != "" {
+			w.(http.Flusher).Flush()
+		}
+		fmt.Fprint(w, "second")
+	})
+	c := newClient(t, outbound.Options{Allow: local})
+	for i := range 600 {
+		r := request(t, "GET", s.URL)
+		if i%2 == 0 {
+			r.URL.RawQuery = "flush"
+		}
+		res, err := c.Do(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.ReadAhead(100, 0)
+		var got []byte
+		if i%3 == 0 {
+			got, err = io.ReadAll(res.Body)
+		} else {
+			got, err = res.Body.ReadAll()
+		}
+		if string(got) != "first,second" || err != nil {
+			t.Fatalf("round %d: %q, %v", i, got, err)
+		}
+		res.Body.Close()
+	}
+}

@@ -97,7 +97,8 @@ function patternOf(f, pool) {
       case 'literal': return part.value
       case 'year': return width('y', part.value, '2005', '05')
       case 'day': return width('d', part.value, String(days[0].getUTCDate()), '0' + days[0].getUTCDate())
-      case 'month': return /^0?1$/.test(ascii(part.value)) ? width('M', part.value, '1', '01') : named('m', i, byDay)
+      // A month's name may be a number in ASCII digits where numbers are written in others.
+      case 'month': return /^0?1$/.test(ascii(part.value)) && (o.numberingSystem === 'latn' || part.value !== ascii(part.value)) ? width('M', part.value, '1', '01') : named('m', i, byDay)
       case 'weekday': return named('w', i, byDay.slice(0, 7))
       case 'minute': return width('i', part.value, '5', '05')
       case 'second': return width('s', part.value, '7', '07')

@@ -1,0 +1,121 @@
+package media
+
+// Codec is a way to put sound on the wire: one octet per sample, at 8000 Hz (ITU-T G.711, RFC 3551 section 4.5.14).
+type Codec uint8
+
+// Codecs.
+const (
+	PCMU Codec = iota // mu-law
+	PCMA              // A-law
+)
+
+// Codecs are all that can be negotiated, in our order of preference.
+var Codecs = []Codec{PCMU, PCMA}
+
+// Name returns the encoding's name as in an SDP rtpmap (RFC 3551 section 6).
+func (c Codec) Name() string {
+	if c == PCMA {
+		return "PCMA"
+	}
+	return "PCMU"
+}
+
+// PayloadType returns the static RTP payload type (RFC 3551 table 4).
+func (c Codec) PayloadType() uint8 {
+	if c == PCMA {
+		return 8
+	}
+	return 0
+}
+
+// Encode appends the coded samples to dst.
+func (c Codec) Encode(dst []byte, samples []int16) []byte {
+	if c == PCMA {
+		for _, s := range samples {
+			dst = append(dst, toALaw[uint16(s)>>3])
+		}
+		return dst
+	}
+	for _, s := range samples {
+		dst = append(dst, toMuLaw[uint16(s)>>2])
+	}
+	return dst
+}
+
+// Decode appends the samples of coded octets to dst.
+func (c Codec) Decode(dst []int16, coded []byte) []int16 {
+	table := &fromMuLaw
+	if c == PCMA {
+		table = &fromALaw
+	}
+	for _, b := range coded {
+		dst = append(dst, table[b])
+	}
+	return dst
+}
+
+// The tables are indexed by the octet, and by the sample without the low bits that the law does not see.
+var (
+	fromMuLaw, fromALaw = decodeTables()
+	toMuLaw             = muLawTable()
+	toALaw              = aLawTable()
+)
+
+func decodeTables() (mu, a [256]int16) {
+	for i := range 256 {
+		u := ^byte(i)
+		t := (int(u&0x0F)<<3 + muBias) << (u & 0x70 >> 4)
+		mu[i] = int16(t - muBias)
+		if u&0x80 != 0 {
+			mu[i] = int16(muBias - t)
+		}
+		v := byte(i) ^ 0x55
+		t = int(v&0x0F)<<4 + 8
+		if segment := v & 0x70 >> 4; segment > 0 {
+			t = (t + 0x100) << (segment - 1)
+		}
+		a[i] = int16(t)
+		if v&0x80 == 0 {
+			a[i] = int16(-t)
+		}
+	}
+	return mu, a
+}
+
+// muBias is added to magnitudes, so that every segment begins at a power of two.
+const muBias = 0x84
+
+func muLawTable() (table [1 << 14]byte) {
+	for i := range table {
+		v := int(int16(i << 2))
+		sign := byte(0)
+		if v < 0 {
+			v, sign = -v, 0x80
+		}
+		v = min(v, 32635) + muBias
+		segment := 7
+		for ; segment > 0 && v < muBias<<segment; segment-- {
+		}
+		table[i] = ^(sign | byte(segment<<4) | byte(v>>(segment+3))&0x0F)
+	}
+	return table
+}
+
+func aLawTable() (table [1 << 13]byte) {
+	for i := range table {
+		v := int(int16(i << 3))
+		mask := byte(0xD5)
+		if v < 0 {
+			v, mask = ^v, 0x55
+		}
+		code := byte(v >> 4)
+		if v >= 256 {
+			segment := 7
+			for ; v < 128<<segment; segment-- {
+			}
+			code = byte(segment<<4) | byte(v>>(segment+3))&0x0F
+		}
+		table[i] = code ^ mask
+	}
+	return table
+}

@@ -1,0 +1,922 @@
+// What a call script can touch, for your editor: put this file beside your apps (piopiyd init does) and every name
+// below has its documentation at hand. docs/script-api.md is made from this file, and a test holds both against what
+// is really there at run time.
+
+//# The four callbacks
+// A script exports at least one of them. They may be sync or async. What `answer` returns is performed on the call;
+// what the other three return is ignored. A script may export other functions too; `piopiyd run APP FUNCTION` calls them.
+
+/** Decides what happens to a new call. Returning nothing hangs up. */
+type AnswerCallback = (call: Call) => Reply | Promise<Reply>
+/** Hears what happens, live. Delivered at least until it succeeds once: throw, and the event comes again later. */
+type EventCallback = (event: CallEvent, call: Call) => unknown
+/** Gets the record of each leg when it is over. Delivered like events. */
+type CDRCallback = (record: CDR, call: Call) => unknown
+/** Gets the call's media WebSocket. The stream ends when the promise of this function settles. */
+type StreamCallback = (socket: Stream, call: Call) => unknown
+
+/** What answer and continuations may return: a builder, an array of actions, or nothing. */
+type Reply = PcmoChain | PipelineChain | PcmoDocument | { PCMO(): unknown } | void
+
+/**
+ * A function that stands where PIOPIY wants an action_url. It runs in the same session, with the same variables, when
+ * the digits have come, and returns what happens next.
+ */
+type Continuation = (input: CallInput, call: Call) => Reply | Promise<Reply>
+
+/** A length of time: milliseconds as a number, or text such as "500ms", "20s", "2m", "1h30m". */
+type Duration = number | string
+
+/** A phone number: digits with country code, as text (a leading + is dropped) or as a number. */
+type PhoneNumber = string | number
+
+//# The call
+// One object for the whole call: what you put on it stays there until the call is over.
+
+/** One phone call. */
+interface Call {
+  /** The call's id: PIOPIY's cmiuuid. */
+  readonly id: string
+  /** The name of the app that answers. */
+  readonly app: string
+  /** What carries the call: "cloud", "sip" or "sim". Scripts need not look. */
+  readonly driver: string
+  /** Who began it. */
+  readonly direction: 'inbound' | 'outbound'
+  /** The calling party: digits with country code. */
+  readonly from: string
+  /** The called party: digits with country code. */
+  readonly to: string
+  /** When it began, in milliseconds since 1970. */
+  readonly time: number
+  /** What travels with the call (PIOPIY's extra_params), as the raw text; "" where there is none. */
+  readonly extraParams: string
+  /** extraParams read as JSON, or {} when they are no JSON object. Notes you make here live as long as the session; they are not sent anywhere: use pcmo().param() for that. */
+  readonly vars: Record<string, any>
+  /** The ws_url at which this app's own stream callback listens: hand it to pcmo().stream(). */
+  readonly streamUrl: string
+  /** The version of the app that this call runs: the first 12 digits of its hash. */
+  readonly version: string
+  [note: string]: unknown
+}
+
+/** What came back for an input or playGetInput: the first argument of a continuation. */
+interface CallInput {
+  /** The digits the caller pressed, "" when none came in time. */
+  readonly digits: string
+  /** The same as digits, under the name the platform uses. */
+  readonly dtmf: string
+  /** The recognised words, where a pipeline asked for speech; else "". */
+  readonly speech: string
+  readonly from: string
+  readonly to: string
+  /** The call's id. */
+  readonly cmiuuid: string
+  readonly extra_params: string
+}
+
+/** A live event. */
+interface CallEvent {
+  /** What happened, in one vocabulary for the platform's old and new names. */
+  readonly status: 'started' | 'ringing' | 'answered' | 'bridged' | 'hangup' | 'missed' | 'stream_connected' | 'stream_disconnected' | 'stream_error'
+  /** The status as the platform wrote it, such as "in_answered". */
+  readonly wireStatus: string
+  /** The party it is about: a is the first, b the one that was dialled. */
+  readonly leg: 'a' | 'b'
+  readonly direction: 'inbound' | 'outbound'
+  /** When it happened, in milliseconds since 1970. */
+  readonly time: number
+  readonly from: string
+  readonly to: string
+  /** The id of the call, and of the leg. */
+  readonly callId: string
+  readonly legId: string
+  /** The id that placing the call returned, for outbound calls; else "". */
+  readonly requestId: string
+  readonly extraParams: string
+  /** The event exactly as it was received. */
+  readonly raw: any
+}
+
+/** A call detail record: what became of one leg. */
+interface CDR {
+  readonly status: 'answered' | 'missed'
+  readonly leg: 'a' | 'b'
+  readonly direction: 'inbound' | 'outbound'
+  readonly from: string
+  readonly to: string
+  /** Milliseconds since 1970; 0 where the platform sent none. */
+  readonly start: number
+  readonly answer: number
+  readonly end: number
+  /** Talk time in seconds. */
+  readonly duration: number
+  readonly callId: string
+  readonly legId: string
+  readonly requestId: string
+  readonly extraParams: string
+  /** The record exactly as it was received. */
+  readonly raw: any
+}
+
+//# Live audio
+// PIOPIY opens a WebSocket to the app and sends the call's audio: 16-bit samples, one channel, 20 ms a frame, at the
+// rate that the stream action asked for. Iterate over the frames with `for await`.
+
+/** A call's media WebSocket: iterate over it for the frames, at most once at a time. */
+interface Stream extends AsyncIterableIterator<Int16Array> {
+  /** Waits for the next frame; done is true when the stream has ended. */
+  next(): Promise<IteratorResult<Int16Array, undefined>>
+  return(value?: any): Promise<IteratorResult<Int16Array, any>>
+  /**
+   * Plays audio to the caller, after what is playing already.
+   * @param audio samples, bytes, or base64 text; up to 6 MiB
+   * @throws TypeError for audio or options that do not fit, and when the peer does not read
+   */
+  play(audio: Int16Array | Uint8Array | ArrayBuffer | string, options?: PlayOptions): void
+  /** Drops the audio that is playing or waiting to be played: the caller has begun to speak. */
+  clear(): void
+  /** The same as clear, under the name of the SDK. */
+  interrupt(): void
+  /** Stops streaming for a while; resume goes on. */
+  pause(): void
+  resume(): void
+  /** Ends streaming for good. */
+  stop(): void
+  /** Lets the platform perform a document now, such as pcmo().hangup() or pcmo().bridge(…). Functions cannot stand in it. */
+  perform(document: Reply): void
+  /** Sends a text frame as it is. */
+  send(text: string): void
+  /** Closes the WebSocket. */
+  close(): void
+  /** Listens for text frames from the platform. At most 10 listeners. */
+  on(event: 'text', listener: (this: Stream, text: string) => void): this
+  /** Settles when the stream has ended. */
+  readonly ended: Promise<void>
+  /** How many frames were lost because the script was slower than the call; 100 wait at most. */
+  readonly dropped: number
+}
+
+/** How audio is played. */
+interface PlayOptions {
+  /** What the audio is (default "raw": 16-bit little-endian samples). */
+  type?: 'raw' | 'mp3' | 'wav' | 'ogg'
+  /** Its sample rate in Hz (default 8000). */
+  rate?: 8000 | 16000
+}
+
+//# Documents: pcmo()
+// What happens to a call is a PCMO document: a list of actions, performed in order. At its end the call is hung up,
+// unless a stream is open. These builders check every argument at the line you wrote it.
+
+declare module 'piopiy/pcmo' {
+  /** Begins a document of the classic dialect, the one PIOPIY's answer URLs speak. */
+  export function pcmo(): PcmoChain
+  /** Begins a document of the v3 dialect, for the v3 REST API. */
+  export function pipeline(): PipelineChain
+}
+
+/** A document being built. Every method adds one action and returns the builder. */
+interface PcmoChain {
+  /** Plays audio: the name of a file you uploaded to the platform, or an http(s) URL; mp3 or wav. */
+  play(source: string): this
+  /** Says a text. */
+  speak(text: string): this
+  /** Makes a text or an object travel with the call: it comes back as extraParams. Objects travel as JSON. */
+  param(value: string | object): this
+  /** Records from here on; without a bridge this is voicemail. */
+  record(): this
+  /** Hangs up. As the first action it rejects the call. The cause, such as "USER_BUSY", is our addition. */
+  hangup(cause?: string): this
+  /** Connects the call to a phone, or to the first of several that answers. */
+  bridge(to: PhoneNumber | PhoneNumber[], options?: BridgeOptions): this
+  /** Connects the call to SIP users. */
+  connect(to: PhoneNumber | PhoneNumber[], options?: ConnectOptions): this
+  /** Waits for digits and gives them to a function, or posts them to a URL. */
+  input(target: Continuation | string, options?: InputOptions): this
+  /** Plays audio and waits for digits. */
+  playGetInput(source: string, target: Continuation | string, options?: PlayInputOptions): this
+  /** Streams the call's audio to a WebSocket server; goes on at once when other actions follow. */
+  stream(url: string, options?: StreamOptions): this
+  /** The document as a plain array. */
+  PCMO(): PcmoDocument
+  toJSON(): PcmoDocument
+}
+
+interface BridgeOptions {
+  /** The caller id that the phones show. */
+  from?: PhoneNumber
+  /** How long they ring, in whole seconds (PIOPIY's default 40 s). */
+  timeout?: Duration
+  /** How long the talk may last, in whole seconds (PIOPIY's default 90 min). */
+  duration?: Duration
+  /** How often to try in total, 1 to 1000 (PIOPIY's default 1). */
+  tries?: number
+  /** single rings one after the other (PIOPIY's default), group all at once. */
+  strategy?: 'single' | 'group'
+}
+
+interface ConnectOptions extends BridgeOptions {
+  /** Whether the talk is recorded. */
+  record?: boolean
+  /** What kind of call, such as "audio". */
+  media?: string
+}
+
+interface InputOptions {
+  /** How many digits end the input (PIOPIY's default 1). */
+  maxDigits?: number
+  /** How long to wait, in whole seconds (PIOPIY's default 5 s). */
+  timeout?: Duration
+}
+
+interface PlayInputOptions extends InputOptions {
+  /** How often the audio is played without input (PIOPIY's default 1). */
+  retries?: number
+}
+
+interface StreamOptions {
+  /** Whose audio is sent. */
+  listen?: 'caller' | 'callee' | 'both'
+  /** The sample rate in Hz. */
+  rate?: 8000 | 16000
+  /** Whether to wait until the call is answered. */
+  onAnswer?: boolean
+}
+
+/** A classic document as a plain array: what goes over the wire, except that a function may stand at action_url. */
+type PcmoDocument = PcmoAction[]
+
+/** One action of the classic dialect. */
+type PcmoAction =
+  | { action: 'play', file_name?: string, file_url?: string }
+  | { action: 'speak', text: string }
+  | { action: 'param', text: string }
+  | { action: 'record' }
+  | { action: 'hangup', cause?: string }
+  | { action: 'bridge', connect: { type: 'pstn', number: PhoneNumber }[], from?: PhoneNumber, duration?: number, timeout?: number, loop?: number, ring_type?: string }
+  | { action: 'connect', connect: { type: 'sip', user: string }[], from?: PhoneNumber, duration?: number, timeout?: number, loop?: number, ring_type?: string, record?: boolean, call_type?: string }
+  | { action: 'input', action_url: string | Continuation, max_digit?: number, timeout?: number }
+  | { action: 'play_get_input', file_name?: string, file_url?: string, action_url: string | Continuation, max_digit?: number, max_retry?: number, timeout?: number }
+  | { action: 'stream', ws_url: string, listen_mode?: string, voice_quality?: string, stream_on_answer?: boolean }
+
+/** A v3 document being built. */
+interface PipelineChain {
+  /** Plays a file or URL. */
+  play(source: string): this
+  /** Makes up to 10 values travel with the call. */
+  param(data: Variables): this
+  record(options?: { format?: 'mp3' | 'wav', channels?: 'single' | 'dual' }): this
+  hangup(): this
+  /** Connects to phones, SIP addresses and agents. */
+  connect(to: PipelineEndpoint | PipelineEndpoint[], options: PipelineConnectOptions): this
+  input(target: PipelineTarget, options?: PipelineDigits): this
+  playGetInput(prompt: PipelinePrompt, target: PipelineTarget, options?: PipelineDigits & PipelineInputOptions): this
+  /** The document as a plain array. */
+  PCMO(): object[]
+  build(): object[]
+  toJSON(): object[]
+}
+
+/** Names and values: texts, numbers, true or false. */
+type Variables = Record<string, string | number | boolean>
+/** A phone number, a text that begins with sip:, or an object that says which it is. */
+type PipelineEndpoint = PhoneNumber | { number?: PhoneNumber, sip?: string, agent?: string, headers?: Variables }
+/** Where a result goes: a function, a URL, or the name of another document. */
+type PipelineTarget = Continuation | string | { pcmo: string }
+/** A file name or URL, or something to say. */
+type PipelinePrompt = string | { say: string, language: string, voice: string, speed?: number }
+
+interface PipelineConnectOptions {
+  /** The caller id. */
+  from: PhoneNumber
+  strategy?: 'single' | 'group'
+  timeout?: Duration
+  duration?: Duration
+  machineDetection?: boolean
+  record?: boolean | { format?: 'mp3' | 'wav', channels?: 'single' | 'dual' }
+  music?: string
+  metadata?: Variables
+}
+
+interface PipelineDigits {
+  minDigits?: number
+  maxDigits?: number
+  finishOnKey?: string
+  /** How long to wait for the first digit, and for each after it. */
+  timeout?: Duration
+  digitTimeout?: Duration
+  flush?: boolean
+}
+
+interface PipelineInputOptions {
+  collect?: 'dtmf' | 'speech' | ('dtmf' | 'speech')[]
+  retries?: number
+  noInput?: PipelinePrompt
+  invalid?: PipelinePrompt
+}
+
+//# The npm SDK's classes
+// The same names, methods and bytes as the npm package piopiy; what a method throws, and when, is the same too. Where
+// the SDK wants an action_url, a function may stand.
+
+declare module 'piopiy' {
+  export { pcmo, pipeline } from 'piopiy/pcmo'
+
+  /** A client of the platform's REST API. Appid and secret make a classic client (SDK 1.0), one token a v3 client (SDK 1.2). */
+  export const Piopiy: {
+    new (appid: number, secret: string): ClassicClient
+    new (token: string): TokenClient
+  }
+
+  /** The client of SDK 1.0. */
+  export interface ClassicClient {
+    appid: number
+    secret: string
+    voice: ClassicVoice
+  }
+
+  export interface ClassicVoice {
+    /** Replaces the credentials. */
+    setup(appid: number, secret: string): void
+    /** Places a call whose document the platform fetches from an answer URL. The duration is in seconds. */
+    create(to: number, from: number, answerUrl: string, duration: number): Promise<MakeCallReply>
+    /** Places a call and performs a document, or connects it to one or several numbers. */
+    call(to: number, from: number, third: number | number[] | PcmoDocument | PcmoChain, options?: ClassicCallOptions): Promise<MakeCallReply>
+    hold(cmiuuid: string): Promise<any>
+    unhold(cmiuuid: string): Promise<any>
+    toggle(cmiuuid: string): Promise<any>
+    hangup(cmiuuid: string): Promise<any>
+  }
+
+  export interface ClassicCallOptions {
+    /** Seconds. */
+    duration?: number
+    timeout?: number
+    loop?: number
+    ring_type?: 'group' | 'single'
+    extra_params?: object
+  }
+
+  export interface MakeCallReply {
+    status?: string
+    request_id?: string
+    code?: number
+    cmi_code?: number
+    data?: { status?: string, request_id?: string }
+    [other: string]: any
+  }
+
+  /** Collects the actions of a classic document. */
+  export class PiopiyAction {
+    /** The actions so far. */
+    action: any[]
+    playMusic(nameOrUrl: string): void
+    speak(text: string): void
+    setValue(text: string): void
+    stream(wsUrl: string, options?: { listen_mode?: string, voice_quality?: string, stream_on_answer?: boolean }): void
+    hangup(): void
+    record(): void
+    call(to: number | PhoneNumber[], from: number, options?: ActionDialOptions): void
+    forward(to: number | PhoneNumber[], from: number, options?: ActionDialOptions & { record?: boolean }): void
+    input(target: Continuation | string, options?: { max_digit?: number, timeout?: number }): void
+    playGetInput(target: Continuation | string, nameOrUrl: string, options?: { max_digit?: number, max_retry?: number, timeout?: number }): void
+    /** The live array: what is added later is in it too. */
+    PCMO(): any[]
+    clear(): true
+  }
+
+  export interface ActionDialOptions {
+    /** Seconds. */
+    duration?: number
+    timeout?: number
+    loop?: number
+    ring_type?: string
+  }
+
+  /** Makes text frames for a media WebSocket: hand them to stream.send(). */
+  export class StreamAction {
+    action: any[]
+    playMusic(nameOrUrl: string): void
+    speak(text: string): void
+    setValue(text: string): void
+    stream(wsUrl: string, options?: object): void
+    hangup(): void
+    record(): void
+    call(to: number | PhoneNumber[], from: number, options?: ActionDialOptions): void
+    forward(to: number | PhoneNumber[], from: number, options?: ActionDialOptions): void
+    pause(): string
+    resume(): string
+    stop(): string
+    interrupt(): string
+    playStream(base64: string, type: 'raw' | 'mp3' | 'wav' | 'ogg', rate: 8000 | 16000): string
+    /** The queued actions as JSON text; the queue is empty afterwards. */
+    PCMO(): string
+  }
+
+  /** Collects the actions of a v3 document, in the SDK's own words. */
+  export class PipelineBuilder {
+    constructor(actions?: object[])
+    actions: object[]
+    connect(params: object, endpoints: object[]): this
+    play(file_name: string): this
+    playGetInput(prompt: object, input: string[], on_result: object | Continuation, dtmf?: object, retries?: object): this
+    play_get_input(prompt: object, input: string[], on_result: object | Continuation, dtmf?: object, retries?: object): this
+    param(data: object): this
+    record(format?: string, channels?: string): this
+    hangup(): this
+    input(on_result: object | Continuation, dtmf?: object): this
+    build(): object[]
+    PCMO(): object[]
+    clear(): this
+  }
+
+  /** The client of SDK 1.2. Each call takes one object, or its fields as arguments in the SDK's order. */
+  export interface TokenClient {
+    auth: string
+    ai: AiAgent
+    voice: Voice
+    pcmo: Pcmo
+    flow: Flow
+  }
+
+  export interface AiAgent {
+    auth: string
+    call(request: { caller_id: string, to_number: string, agent_id: string, options?: object, variables?: Variables, app_id?: string, failover?: object }): Promise<any>
+    call(to: string, from: string, agent_id: string, options?: object, variables?: Variables, app_id?: string, failover?: object): Promise<any>
+    transfer(call_id: string, pipeline: object[] | PipelineChain): Promise<any>
+    hangup(call_id: string, cause?: string, reason?: string): Promise<any>
+    pipeline(): PipelineBuilder
+    normalizeCallRequest(...request: any[]): any
+    resolvePipeline(pipeline: any): any
+    buildFailoverPipeline(caller_id: string, agent_id: string, failover: object): object[]
+    post(path: string, payload: object): Promise<any>
+  }
+
+  export interface Voice {
+    auth: string
+    call(request: { caller_id: string, to_number: string, app_id: string, call_options?: object, variables?: Variables, connect?: object }): Promise<any>
+    call(caller_id: string, to_number: string, app_id: string, call_options?: object, variables?: Variables, connect?: object): Promise<any>
+    transfer(call_id: string, pipeline: object[] | PipelineChain): Promise<any>
+    hangup(call_id: string, cause?: string, reason?: string): Promise<any>
+    pipeline(): PipelineBuilder
+    normalizeCallRequest(...request: any[]): any
+    fromObjectInput(request: object): any
+    buildVoiceCallPayload(request: object): any
+    resolvePipeline(pipeline: any): any
+    post(path: string, payload: object): Promise<any>
+  }
+
+  export interface Pcmo {
+    auth: string
+    call(request: { caller_id: string, to_number: string, app_id: string, pipeline: object[] | PipelineChain, options?: object, variables?: Variables, agent_id?: string }): Promise<any>
+    call(caller_id: string, to_number: string, app_id: string, pipeline: object[] | PipelineChain, options?: object, variables?: Variables, agent_id?: string): Promise<any>
+    transfer(call_id: string, pipeline: object[] | PipelineChain): Promise<any>
+    pipeline(): PipelineBuilder
+    normalizeCallRequest(...request: any[]): any
+    resolvePipeline(pipeline: any): any
+    compact(payload: object): any
+    post(path: string, payload: object): Promise<any>
+  }
+
+  export interface Flow {
+    auth: string
+    call(request: { flow_id: string, org_id: string, caller_id: string, to_number: string, app_id: string, options?: object, variables?: Variables }): Promise<any>
+    call(flow_id: string, org_id: string, caller_id: string, to_number: string, app_id: string, options?: object, variables?: Variables): Promise<any>
+    normalizeCallRequest(...request: any[]): any
+    compact(payload: object): any
+    post(path: string, payload: object): Promise<any>
+  }
+}
+
+//# Your account, opening hours
+// Small modules written in JavaScript; they come with piopiyd.
+
+declare module 'piopiy/account' {
+  import type { ClassicClient } from 'piopiy'
+  /**
+   * A client of the platform's REST API with the app's credentials: env.PIOPIY_APPID and env.PIOPIY_SECRET.
+   * @throws Error when one of them is not configured
+   */
+  export function account(): ClassicClient
+  /**
+   * A phone number as the SDK wants it: a number. Takes "+1 415 555-0101", "14155550101" and 14155550101.
+   * @throws TypeError for what is not digits with country code
+   */
+  export function phone(value: PhoneNumber): number
+}
+
+declare module 'piopiy/hours' {
+  export const hours: {
+    /**
+     * Reports whether a plan such as "Mon-Fri 09:00-18:00; Sat 10:00-14:00" is open. A span whose end is before its
+     * beginning runs past midnight.
+     * @param plan days and times, spans separated by semicolons
+     * @param timeZone the business's IANA time zone, such as "Asia/Kolkata"
+     * @param at the time to ask about; now if not given
+     * @throws TypeError for a plan that cannot be read, RangeError for an unknown time zone
+     */
+    open(plan: string, timeZone: string, at?: Date): boolean
+  }
+}
+
+//# Memory between calls: kv
+// Module variables live as long as one call. What several calls of an app share goes into kv: JSON values of up to
+// 64 KiB under keys of up to 512 bytes. Apps do not see each other's keys.
+
+declare const kv: KV
+
+/** The app's store. All methods may be used by many calls at once; increment and compareAndSet are atomic. */
+interface KV {
+  /** The value, or undefined. */
+  get<T = any>(key: string): Promise<T | undefined>
+  /** Stores a value; with ttl it disappears after that time. */
+  set(key: string, value: any, options?: { ttl?: Duration }): Promise<void>
+}
+
+declare module 'piopiy/kv' {
+  export const kv: KV
+}
+
+//# Settings: env
+// What the configuration hands to the app under apps.NAME.env, and nothing of the machine's own environment.
+
+/** The app's settings: texts by name, undefined for what is not configured. */
+declare const env: Readonly<Record<string, string | undefined>>
+
+//# HTTP: fetch
+// The Fetch standard. Addresses that are not public are refused unless fetch.allow names them. A whole exchange may
+// take 10 s and a body may have 5 MiB unless configured otherwise. There are no cookies. Unknown options throw.
+
+/**
+ * Sends an HTTP request.
+ * @throws TypeError when no answer comes; its code says why, such as ECONNREFUSED, ENOTFOUND, ETIMEDOUT or EBLOCKED. AbortError when the signal fires, TimeoutError after the time-out
+ */
+declare function fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
+
+/** The options of fetch and Request. */
+interface RequestInit {
+  method?: string
+  headers?: HeadersInit
+  body?: BodyInit | null
+  /** What to do with redirects (default "follow"). */
+  redirect?: 'follow' | 'error' | 'manual'
+  signal?: AbortSignal | null
+  /** The longest the whole exchange may take: ours, beside the standard's. */
+  timeout?: Duration
+  /** These mean something to browsers only; their values are checked and have no effect. */
+  mode?: 'cors' | 'no-cors' | 'same-origin'
+  credentials?: 'same-origin' | 'include' | 'omit'
+  cache?: 'default' | 'no-store' | 'reload' | 'no-cache' | 'force-cache'
+  referrer?: string
+  referrerPolicy?: string
+  priority?: 'auto' | 'high' | 'low'
+  duplex?: 'half'
+  keepalive?: boolean
+}
+
+/** A body: text, bytes, a form. Plain objects are refused: use JSON.stringify. */
+type BodyInit = string | ArrayBuffer | ArrayBufferView | Blob | FormData | URLSearchParams | ReadableStream
+type HeadersInit = Headers | Record<string, string> | Iterable<[string, string]>
+
+declare class Request {
+  constructor(input: string | URL | Request, init?: RequestInit)
+  readonly method: string
+  readonly url: string
+  readonly headers: Headers
+  readonly redirect: 'follow' | 'error' | 'manual'
+  readonly signal: AbortSignal
+  readonly body: ReadableStream | null
+  readonly bodyUsed: boolean
+  readonly mode: string
+  readonly credentials: string
+  readonly cache: string
+  readonly referrer: string
+  readonly referrerPolicy: string
+  readonly duplex: string
+  clone(): Request
+  text(): Promise<string>
+  json(): Promise<any>
+  arrayBuffer(): Promise<ArrayBuffer>
+  bytes(): Promise<Uint8Array>
+  blob(): Promise<Blob>
+  formData(): Promise<FormData>
+}
+
+declare class Response {
+  constructor(body?: BodyInit | null, init?: { status?: number, statusText?: string, headers?: HeadersInit })
+  static error(): Response
+  static json(value: any, init?: { status?: number, statusText?: string, headers?: HeadersInit }): Response
+  static redirect(url: string | URL, status?: number): Response
+  /** Whether the status is 200 to 299. */
+  readonly ok: boolean
+  readonly status: number
+  readonly statusText: string
+  readonly headers: Headers
+  /** Where the response came from, after redirects. */
+  readonly url: string
+  readonly redirected: boolean
+  readonly type: string
+  readonly body: ReadableStream | null
+  readonly bodyUsed: boolean
+  clone(): Response
+  text(): Promise<string>
+  /** Reads the body as JSON; SyntaxError when it is none. */
+  json(): Promise<any>
+  arrayBuffer(): Promise<ArrayBuffer>
+  bytes(): Promise<Uint8Array>
+  blob(): Promise<Blob>
+  formData(): Promise<FormData>
+}
+
+declare class Headers {
+  constructor(init?: HeadersInit)
+  append(name: string, value: string): void
+  delete(name: string): void
+  get(name: string): string | null
+  getSetCookie(): string[]
+  has(name: string): boolean
+  set(name: string, value: string): void
+  forEach(callback: (value: string, name: string, headers: Headers) => void, thisArg?: any): void
+  keys(): IterableIterator<string>
+  values(): IterableIterator<string>
+  entries(): IterableIterator<[string, string]>
+  [Symbol.iterator](): IterableIterator<[string, string]>
+}
+
+declare class FormData {
+  constructor()
+  append(name: string, value: string | Blob, filename?: string): void
+  delete(name: string): void
+  get(name: string): string | File | null
+  getAll(name: string): (string | File)[]
+  has(name: string): boolean
+  set(name: string, value: string | Blob, filename?: string): void
+  forEach(callback: (value: string | File, name: string, form: FormData) => void, thisArg?: any): void
+  keys(): IterableIterator<string>
+  values(): IterableIterator<string | File>
+  entries(): IterableIterator<[string, string | File]>
+  [Symbol.iterator](): IterableIterator<[string, string | File]>
+}
+
+declare class Blob {
+  constructor(parts?: Iterable<string | ArrayBuffer | ArrayBufferView | Blob>, options?: { type?: string, endings?: 'transparent' | 'native' })
+  readonly size: number
+  readonly type: string
+  text(): Promise<string>
+  arrayBuffer(): Promise<ArrayBuffer>
+  bytes(): Promise<Uint8Array>
+  stream(): ReadableStream
+  slice(start?: number, end?: number, type?: string): Blob
+}
+
+declare class File extends Blob {
+  constructor(parts: Iterable<string | ArrayBuffer | ArrayBufferView | Blob>, name: string, options?: { type?: string, lastModified?: number, endings?: 'transparent' | 'native' })
+  readonly name: string
+  readonly lastModified: number
+}
+
+/** A body being read: iterate over it with for await. tee, pipeTo and pipeThrough are not available. */
+interface ReadableStream extends AsyncIterable<Uint8Array> {
+  readonly locked: boolean
+  cancel(reason?: any): Promise<void>
+  getReader(): ReadableStreamDefaultReader
+  values(options?: { preventCancel?: boolean }): AsyncIterableIterator<Uint8Array>
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array>
+}
+
+interface ReadableStreamDefaultReader {
+  read(): Promise<{ done: false, value: Uint8Array } | { done: true, value: undefined }>
+  cancel(reason?: any): Promise<void>
+  releaseLock(): void
+}
+
+//# Addresses and text
+
+declare class URL {
+  constructor(url: string | URL, base?: string | URL)
+  static canParse(url: string | URL, base?: string | URL): boolean
+  static parse(url: string | URL, base?: string | URL): URL | null
+  href: string
+  readonly origin: string
+  protocol: string
+  username: string
+  password: string
+  host: string
+  hostname: string
+  port: string
+  pathname: string
+  search: string
+  readonly searchParams: URLSearchParams
+  hash: string
+  toString(): string
+  toJSON(): string
+}
+
+declare class URLSearchParams {
+  constructor(init?: string | URLSearchParams | Record<string, string> | Iterable<[string, string]>)
+  readonly size: number
+  append(name: string, value: string): void
+  delete(name: string, value?: string): void
+  get(name: string): string | null
+  getAll(name: string): string[]
+  has(name: string, value?: string): boolean
+  set(name: string, value: string): void
+  sort(): void
+  forEach(callback: (value: string, name: string, params: URLSearchParams) => void, thisArg?: any): void
+  keys(): IterableIterator<string>
+  values(): IterableIterator<string>
+  entries(): IterableIterator<[string, string]>
+  toString(): string
+  [Symbol.iterator](): IterableIterator<[string, string]>
+}
+
+declare class TextEncoder {
+  constructor()
+  readonly encoding: 'utf-8'
+  encode(text?: string): Uint8Array
+  encodeInto(text: string, into: Uint8Array): { read: number, written: number }
+}
+
+declare class TextDecoder {
+  constructor(label?: string, options?: { fatal?: boolean, ignoreBOM?: boolean })
+  readonly encoding: string
+  readonly fatal: boolean
+  readonly ignoreBOM: boolean
+  decode(bytes?: ArrayBuffer | ArrayBufferView, options?: { stream?: boolean }): string
+}
+
+/** Decodes base64 to a text of bytes. */
+declare function atob(base64: string): string
+/** Encodes a text of bytes as base64; characters above 255 throw. */
+declare function btoa(text: string): string
+/** Copies a value deeply: objects, arrays, maps, sets, dates, buffers, errors. */
+declare function structuredClone<T>(value: T, options?: { transfer?: ArrayBuffer[] }): T
+
+//# Time
+// A script's time is its session's: under the simulator a half-hour call takes milliseconds. A session may have 1,000
+// timers pending, and what is pending ends with it.
+
+/** Calls a function once, after so many milliseconds. An exception that escapes it ends the session. */
+declare function setTimeout<A extends any[]>(callback: (...args: A) => void, milliseconds?: number, ...args: A): number
+declare function setInterval<A extends any[]>(callback: (...args: A) => void, milliseconds?: number, ...args: A): number
+declare function setImmediate<A extends any[]>(callback: (...args: A) => void, ...args: A): number
+declare function clearTimeout(id?: number): void
+declare function clearInterval(id?: number): void
+declare function clearImmediate(id?: number): void
+declare function queueMicrotask(callback: () => void): void
+
+//# The log: console
+// What you log goes to the daemon's log and to the journal of the call, where `piopiyd timeline CALL` shows it.
+
+declare const console: Console
+
+interface Console {
+  log(...values: any[]): void
+  info(...values: any[]): void
+  warn(...values: any[]): void
+  error(...values: any[]): void
+  debug(...values: any[]): void
+  trace(...values: any[]): void
+  assert(condition?: boolean, ...values: any[]): void
+  dir(value?: any, options?: object): void
+  table(rows?: any, columns?: string[]): void
+  group(...label: any[]): void
+  groupCollapsed(...label: any[]): void
+  groupEnd(): void
+  count(label?: string): void
+  countReset(label?: string): void
+  time(label?: string): void
+  timeLog(label?: string, ...values: any[]): void
+  timeEnd(label?: string): void
+}
+
+//# Chance and secrets: crypto
+
+/** The Web Crypto API, with what call scripts need of it. */
+declare const crypto: Crypto
+
+interface Crypto {
+  randomUUID(): string
+  getRandomValues<T extends ArrayBufferView>(array: T): T
+  readonly subtle: SubtleCrypto
+}
+
+/** Hashes with SHA-1, SHA-256, SHA-384 and SHA-512, and signs with HMAC. Encryption is not available. */
+interface SubtleCrypto {
+  digest(algorithm: string | { name: string }, data: ArrayBuffer | ArrayBufferView): Promise<ArrayBuffer>
+  importKey(format: 'raw', key: ArrayBuffer | ArrayBufferView, algorithm: { name: 'HMAC', hash: string | { name: string }, length?: number }, extractable: boolean, usages: ('sign' | 'verify')[]): Promise<CryptoKey>
+  exportKey(format: 'raw', key: CryptoKey): Promise<ArrayBuffer>
+  generateKey(algorithm: { name: 'HMAC', hash: string | { name: string }, length?: number }, extractable: boolean, usages: ('sign' | 'verify')[]): Promise<CryptoKey>
+  sign(algorithm: string | { name: string }, key: CryptoKey, data: ArrayBuffer | ArrayBufferView): Promise<ArrayBuffer>
+  verify(algorithm: string | { name: string }, key: CryptoKey, signature: ArrayBuffer | ArrayBufferView, data: ArrayBuffer | ArrayBufferView): Promise<boolean>
+}
+
+declare class CryptoKey {
+  private constructor()
+  readonly type: string
+  readonly extractable: boolean
+  readonly algorithm: object
+  readonly usages: string[]
+}
+
+declare module 'piopiy/crypto' {
+  type Bytes = string | ArrayBuffer | ArrayBufferView
+  type Algorithm = 'sha1' | 'sha256' | 'sha384' | 'sha512'
+  /** The hash of a text (as UTF-8) or of bytes. */
+  export function hash(algorithm: Algorithm, data: Bytes, encoding?: 'hex' | 'base64' | 'base64url'): string
+  export function hash(algorithm: Algorithm, data: Bytes, encoding: 'bytes'): Uint8Array
+  /** The HMAC of a text or of bytes: how webhooks are signed. */
+  export function hmac(algorithm: Algorithm, key: Bytes, data: Bytes, encoding?: 'hex' | 'base64' | 'base64url'): string
+  export function hmac(algorithm: Algorithm, key: Bytes, data: Bytes, encoding: 'bytes'): Uint8Array
+  /** Compares without telling by the time it takes where two values differ. */
+  export function timingSafeEqual(a: Bytes, b: Bytes): boolean
+  export function randomBytes(size: number): Uint8Array
+}
+
+//# Giving up: AbortController
+
+declare class AbortController {
+  constructor()
+  readonly signal: AbortSignal
+  abort(reason?: any): void
+}
+
+declare class AbortSignal extends EventTarget {
+  private constructor()
+  static abort(reason?: any): AbortSignal
+  /** A signal that fires after so many milliseconds. */
+  static timeout(milliseconds: number): AbortSignal
+  static any(signals: Iterable<AbortSignal>): AbortSignal
+  readonly aborted: boolean
+  readonly reason: any
+  onabort: ((event: Event) => void) | null
+  throwIfAborted(): void
+}
+
+declare class EventTarget {
+  constructor()
+  addEventListener(type: string, listener: ((event: any) => void) | { handleEvent(event: any): void } | null, options?: boolean | { once?: boolean, capture?: boolean, passive?: boolean, signal?: AbortSignal }): void
+  removeEventListener(type: string, listener: ((event: any) => void) | { handleEvent(event: any): void } | null, options?: boolean | { capture?: boolean }): void
+  dispatchEvent(event: Event): boolean
+}
+
+declare class Event {
+  constructor(type: string, init?: { bubbles?: boolean, cancelable?: boolean, composed?: boolean })
+  static readonly NONE: 0
+  static readonly CAPTURING_PHASE: 1
+  static readonly AT_TARGET: 2
+  static readonly BUBBLING_PHASE: 3
+  readonly NONE: 0
+  readonly CAPTURING_PHASE: 1
+  readonly AT_TARGET: 2
+  readonly BUBBLING_PHASE: 3
+  readonly type: string
+  readonly target: EventTarget | null
+  readonly srcElement: EventTarget | null
+  readonly currentTarget: EventTarget | null
+  readonly bubbles: boolean
+  readonly cancelable: boolean
+  readonly composed: boolean
+  readonly defaultPrevented: boolean
+  readonly isTrusted: boolean
+  readonly timeStamp: number
+  readonly eventPhase: number
+  preventDefault(): void
+  stopPropagation(): void
+  stopImmediatePropagation(): void
+  composedPath(): EventTarget[]
+}
+
+declare class CustomEvent<T = any> extends Event {
+  constructor(type: string, init?: { bubbles?: boolean, cancelable?: boolean, composed?: boolean, detail?: T })
+  readonly detail: T
+}
+
+/** The error of web APIs: its name says what kind, such as "AbortError" or "TimeoutError". */
+declare class DOMException extends Error {
+  constructor(message?: string, name?: string)
+  readonly name: string
+  readonly message: string
+  readonly code: number
+}
+
+//# The language
+// ECMAScript 2023 and some later additions. Not there: BigInt, WeakRef, SharedArrayBuffer, Atomics, import() and
+// top-level await. Of Intl there are Collator, DateTimeFormat, ListFormat, NumberFormat, PluralRules and
+// RelativeTimeFormat; the time zone is UTC unless you name one.
+
+interface ErrorConstructor {
+  /** Gives an object a stack, as V8 does. */
+  captureStackTrace(target: object, constructor?: Function): void
+}
+
+interface RegExpConstructor {
+  /** Escapes a text so that it stands for itself in a pattern. */
+  escape(text: string): string
+}
+
+/** CommonJS, for scripts that are written so. */
+declare const require: (specifier: string) => any
+declare const module: { exports: any }
+declare const exports: any
