@@ -114,8 +114,6 @@ func (p *Performer) begin(ctx context.Context, c *Call, line Line) *performance 
 	return &performance{Performer: p, ctx: ctx, line: line, report: newReport(ctx, c, clock, p.Reporter)}
 }
 
-// errDone ends a performance in good order.
-var errDone = errors.New("done")
 
 // perform performs documents until one ends the call.
 //

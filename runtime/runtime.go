@@ -103,7 +103,6 @@ type Runtime struct {
 	stdlib  fs.FS
 	realms  realmPool
 	workers workers
-	births  chan struct{}
 
 	mu   sync.RWMutex
 	apps map[string]*App

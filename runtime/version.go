@@ -171,9 +171,9 @@ func (v *Version) compile() error {
 func versionID(app string, settings Settings, stdlib string, inputs []input) string {
 	h := sha256.New()
 	set, _ := json.Marshal(settings)
-	fmt.Fprintf(h, "piopiyd version 1\n%s\n%s\n%s\n", app, set, stdlib)
+	_, _ = fmt.Fprintf(h, "piopiyd version 1\n%s\n%s\n%s\n", app, set, stdlib)
 	for _, in := range inputs {
-		fmt.Fprintf(h, "%d %s %s\n", len(in.Path), in.Path, in.Hash)
+		_, _ = fmt.Fprintf(h, "%d %s %s\n", len(in.Path), in.Path, in.Hash)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -68,7 +68,6 @@ func open(t *testing.T, app string, envs ...map[string]string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	modules = append(modules, envStub{}) // TEMP
 	quiet := slog.New(slog.DiscardHandler)
 	h.rt, err = runtime.New(runtime.Config{
 		Callbacks: bindcall.Callbacks, Modules: modules, Stdlib: stdlib.Files(), Clock: h.clock, Journal: h.journal, Logger: quiet,

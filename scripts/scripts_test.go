@@ -187,7 +187,7 @@ func TestPlacingACallNeedsAnAccount(t *testing.T) {
 		{"call-masking", "connect"}, {"outbound-dialer", "dial"}, {"transaction-alert", "alert"},
 	} {
 		_, err := open(t, test.app).run(test.function, "14155550199")
-		if err == nil || !strings.Contains(err.Error(), "set PIOPIY_APPID and PIOPIY_SECRET") {
+		if err == nil || !strings.Contains(err.Error(), "apps."+test.app+".env.PIOPIY_APPID") {
 			t.Errorf("%s: error %v", test.app, err)
 		}
 	}

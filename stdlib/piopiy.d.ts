@@ -231,7 +231,7 @@ interface InputOptions {
 }
 
 interface PlayInputOptions extends InputOptions {
-  /** How often the audio is played without input (PIOPIY's default 1). */
+  /** How often the audio is played again when nothing was pressed (PIOPIY's default 1). */
   retries?: number
 }
 
@@ -524,25 +524,61 @@ declare module 'piopiy/hours' {
 // Module variables live as long as one call. What several calls of an app share goes into kv: JSON values of up to
 // 64 KiB under keys of up to 512 bytes. Apps do not see each other's keys.
 
+/** The app's store, also as `import { kv } from 'piopiy/kv'`. */
 declare const kv: KV
 
-/** The app's store. All methods may be used by many calls at once; increment and compareAndSet are atomic. */
+/**
+ * The app's store. Every method returns a promise. It rejects with a TypeError for keys and values that do not fit, and
+ * with an Error whose code is ESTORE when the store fails. Options: ttl is how long a value is kept; without it, until
+ * it is deleted.
+ */
 interface KV {
-  /** The value, or undefined. */
+  /** The value of a key, or the fallback when there is none. */
   get<T = any>(key: string): Promise<T | undefined>
-  /** Stores a value; with ttl it disappears after that time. */
+  get<T>(key: string, fallback: T): Promise<T>
+  /** Stores what JSON can hold. */
   set(key: string, value: any, options?: { ttl?: Duration }): Promise<void>
+  /** Removes a key and tells whether it was there. */
+  delete(key: string): Promise<boolean>
+  has(key: string): Promise<boolean>
+  /** Adds to a number and gives the sum; a key that is not there counts as 0, and only then does ttl begin. TypeError with code ENOTNUMBER when the key holds something else. */
+  increment(key: string, by?: number, options?: { ttl?: Duration }): Promise<number>
+  /** Stores a value only if the key still holds what you expect (undefined: nothing), and tells whether it did: of two calls only one gets true. */
+  compareAndSet(key: string, expected: any, value: any, options?: { ttl?: Duration }): Promise<boolean>
+  /** Reads a value, lets a function make the new one of it and stores that; again from the beginning when another call came between. Returning undefined changes nothing. Gives the value as it is afterwards. */
+  update<T = any>(key: string, change: (value: T | undefined) => T | undefined | Promise<T | undefined>, options?: { ttl?: Duration }): Promise<T>
+  /** The keys that begin with a prefix, in order; 100 unless you say otherwise, 1000 at most. Hand the last one over as after to go on. */
+  list(options?: ListOptions): Promise<string[]>
+  /** The same with the values: for new Map() and Object.fromEntries(). */
+  entries<T = any>(options?: ListOptions): Promise<[string, T][]>
+}
+
+interface ListOptions {
+  prefix?: string
+  after?: string
+  limit?: number
 }
 
 declare module 'piopiy/kv' {
   export const kv: KV
+  export default kv
 }
 
 //# Settings: env
 // What the configuration hands to the app under apps.NAME.env, and nothing of the machine's own environment.
 
-/** The app's settings: texts by name, undefined for what is not configured. */
-declare const env: Readonly<Record<string, string | undefined>>
+/** The app's settings: texts by name, undefined for what is not configured. Also as `import { env } from 'piopiy/env'`. */
+declare const env: Readonly<Record<string, string | undefined>> & EnvReader
+
+interface EnvReader {
+  /** A setting that must be there: an Error that names the key of the configuration when it is not. */
+  require(name: string): string
+}
+
+declare module 'piopiy/env' {
+  export const env: Readonly<Record<string, string | undefined>> & EnvReader
+  export default env
+}
 
 //# HTTP: fetch
 // The Fetch standard. Addresses that are not public are refused unless fetch.allow names them. A whole exchange may

@@ -3,7 +3,6 @@ package call
 import (
 	"context"
 	"encoding/base32"
-	"encoding/json"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -123,7 +122,7 @@ func (conv *conversation) input(ctx context.Context, c *call.Call, in call.Input
 
 func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 	defer conv.enter()()
-	conv.session.Record("event", json.RawMessage(e.Raw))
+	conv.session.Record("event", e.Raw)
 	err := conv.session.Run(ctx, "event", func() (goja.Value, error) {
 		conv.heard(e.LegID)
 		if !conv.session.HasExport("event") {
@@ -139,7 +138,7 @@ func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 
 func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 	defer conv.enter()()
-	conv.session.Record("cdr", json.RawMessage(r.Raw))
+	conv.session.Record("cdr", r.Raw)
 	over := false
 	err := conv.session.Run(ctx, "cdr", func() (goja.Value, error) {
 		if !conv.session.HasExport("cdr") {

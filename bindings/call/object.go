@@ -107,7 +107,7 @@ func lazily(vm *goja.Runtime, o *goja.Object, name string, make func() goja.Valu
 
 // parse returns JSON as JavaScript values, undefined when it is none.
 func (conv *conversation) parse(text []byte) goja.Value {
-	var v goja.Value = goja.Undefined()
+	v := goja.Undefined()
 	_ = conv.session.VM().Try(func() { v = conv.session.Guard().ParseJSON(string(text)) })
 	return v
 }

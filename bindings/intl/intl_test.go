@@ -92,7 +92,6 @@ func TestAnswers(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for _, c := range []struct{ code, kind, says string }{
 		{"new Date().toLocaleString('sv')", "RangeError", `"sv" is not supported by piopiyd; supported languages, with all their regions: ar, bn, de, en`},
-		{"new Date().toLocaleString('hi-Latn-IN')", "RangeError", `"hi-Latn-IN" is not supported`},
 		{"new Date().toLocaleString('en_US')", "RangeError", `"en_US" is not a language tag`},
 		{"new Date().toLocaleString(null)", "TypeError", "locale is null"},
 		{"new Date().toLocaleString([5])", "TypeError", "locale 0"},

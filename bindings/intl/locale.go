@@ -35,9 +35,6 @@ func findLocale(tags []tag) (*locale, error) {
 }
 
 func available(t tag) (string, bool) {
-	if t.language == "hi" && t.script == "Latn" {
-		return "", false // CLDR has it, with the rules of two languages mixed; the data leave it out
-	}
 	known := theRoot().tags
 	subs := t.plain()
 	for n := len(subs); n > 0; n-- {

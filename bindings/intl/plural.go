@@ -16,8 +16,13 @@ var pluralForms = map[plural.Form]string{plural.Other: "other", plural.Zero: "ze
 
 // pluralCategory is the plural category of a number as it is written: the digits before and after the point.
 func pluralCategory(l *locale, ordinal bool, whole, fraction string) string {
-	visible := strings.TrimRight(fraction, "0")
+	// The rules are a language's; of the regions only Portugal has its own.
 	lang, _, _ := strings.Cut(l.name, "-")
+	name := lang
+	if l.name == "pt-PT" {
+		name = l.name
+	}
+	visible := strings.TrimRight(fraction, "0")
 	// Rules which x/text's older CLDR does not have yet.
 	if !ordinal && lang == "mr" {
 		if strings.TrimLeft(whole, "0") == "1" && visible == "" {
@@ -32,7 +37,7 @@ func pluralCategory(l *locale, ordinal bool, whole, fraction string) string {
 	if ordinal {
 		rules = plural.Ordinal
 	}
-	return pluralForms[rules.MatchPlural(pluralTag(l.name), lastDigits(whole), len(fraction), len(visible), lastDigits(fraction), lastDigits(visible))]
+	return pluralForms[rules.MatchPlural(pluralTag(name), lastDigits(whole), len(fraction), len(visible), lastDigits(fraction), lastDigits(visible))]
 }
 
 var pluralTags = newCache[string, xlanguage.Tag](512)

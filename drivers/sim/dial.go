@@ -11,10 +11,9 @@ import (
 
 // party is a target being dialled.
 type party struct {
-	to     string
-	model  Callee
-	due    time.Duration // when its outcome comes
-	status call.Status
+	to    string
+	model Callee
+	due   time.Duration // when its outcome comes
 }
 
 // Dial rings virtual callees.

@@ -33,7 +33,7 @@ func addSymbols(_ *core, vm *goja.Runtime, o *goja.Object) {
 			continue
 		}
 		if symbol, err := register(o, vm.ToValue("Symbol."+name)); err == nil {
-			o.DefineDataProperty(name, symbol, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+			_ = o.DefineDataProperty(name, symbol, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 		}
 	}
 }

@@ -48,9 +48,9 @@ func (c *core) revive(vm *goja.Runtime, f goja.Callable, holder *goja.Object, ke
 		for _, k := range elementKeys(c, vm, o) {
 			v := c.revive(vm, f, o, k)
 			if goja.IsUndefined(v) {
-				o.Delete(k)
+				_ = o.Delete(k)
 			} else {
-				o.DefineDataProperty(k, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
+				_ = o.DefineDataProperty(k, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 			}
 		}
 	}

@@ -396,5 +396,5 @@ func wellFormed(s goja.String) string {
 
 // put defines an ordinary property, whatever the prototypes say.
 func put(o *goja.Object, key string, v goja.Value) {
-	o.DefineDataProperty(key, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
+	_ = o.DefineDataProperty(key, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 }

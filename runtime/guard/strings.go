@@ -33,7 +33,8 @@ func str(vm *goja.Runtime, v goja.Value) goja.String {
 	case *goja.Symbol:
 		panic(vm.NewTypeError("Cannot convert a Symbol value to a string"))
 	case nil:
-		v = goja.Undefined()
+		s, _ := vm.ToValue("undefined").(goja.String)
+		return s
 	}
 	s, _ := vm.ToValue(v.String()).(goja.String)
 	return s

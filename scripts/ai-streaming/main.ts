@@ -16,8 +16,7 @@ export function answer(call: Call) {
 
 /** Outbound: `piopiyd run ai-streaming dial '"14155550199"'` calls a customer and streams the call. */
 export function dial(customer: string) {
-  if (!env.STREAM_URL) throw new Error('set STREAM_URL under apps.ai-streaming.env: the address of this app’s stream hook, or of your own server')
-  const document = pcmo().stream(env.STREAM_URL, { listen: 'both', rate, onAnswer: true })
+  const document = pcmo().stream(env.require('STREAM_URL'), { listen: 'both', rate, onAnswer: true })
   return account().voice.call(phone(customer), phone(env.FROM ?? '14155550100'), document)
 }
 

@@ -13,8 +13,7 @@ const audio = {
  * it is answered, asks this app's answer hook what to do.
  */
 export function confirm(customer: string) {
-  if (!env.ANSWER_URL) throw new Error('set ANSWER_URL under apps.order-confirmation.env: the address of this app’s answer hook')
-  return account().voice.create(phone(customer), phone(env.FROM ?? '14155550100'), env.ANSWER_URL, 300)
+  return account().voice.create(phone(customer), phone(env.FROM ?? '14155550100'), env.require('ANSWER_URL'), 300)
 }
 
 export function answer(call: Call) {

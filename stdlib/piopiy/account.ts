@@ -4,15 +4,12 @@ import { Piopiy, type ClassicClient } from 'piopiy'
 /**
  * A client of the platform's REST API with the app's credentials, which its configuration hands it as
  * env.PIOPIY_APPID and env.PIOPIY_SECRET.
- * @throws Error when one of them is not there
+ * @throws Error when one of them is not configured
  */
 export function account(): ClassicClient {
-  const appid = Number(env.PIOPIY_APPID)
-  if (!env.PIOPIY_APPID || !env.PIOPIY_SECRET) {
-    throw new Error('calls are placed with your account: set PIOPIY_APPID and PIOPIY_SECRET under apps.NAME.env in piopiyd.yaml')
-  }
-  if (!Number.isInteger(appid)) throw new TypeError('PIOPIY_APPID must be the number of your app')
-  return new Piopiy(appid, env.PIOPIY_SECRET)
+  const appid = Number(env.require('PIOPIY_APPID'))
+  if (!Number.isInteger(appid)) throw new TypeError('PIOPIY_APPID is not the number of an app')
+  return new Piopiy(appid, env.require('PIOPIY_SECRET'))
 }
 
 /**

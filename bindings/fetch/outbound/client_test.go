@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -60,8 +62,9 @@ func TestFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone.Close()
-	secure := httptest.NewTLSServer(http.NotFoundHandler())
-	secure.Config.ErrorLog = nil
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	plain := serve(t, func(http.ResponseWriter, *http.Request) {})
 	c := newClient(t, outbound.Options{Allow: append(local, "localhost"), Resolver: names{"no.address": nil}.resolver(t)})
@@ -88,7 +91,9 @@ func TestFailures(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }))
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Proto) }))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
 	t.Cleanup(s.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
@@ -101,16 +106,10 @@ func TestTLS(t *testing.T) {
 }
 
 func TestTimeouts(t *testing.T) {
-	quiet := raw(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)); buf := make([]byte, 1024); _, _ = drain(c, buf) })
+	quiet := raw(t, drain)
 	slow := raw(t, afterRequest(func(c net.Conn) {
-		for { // one header byte at a time, for ever
-			if _, err := c.Write([]byte("HTTP/1.1 200 OK\r\nX: y")); err != nil {
-				return
-			}
-			buf := make([]byte, 1)
-			_, _ = drain(c, buf)
-			return
-		}
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nX: y") // and never another byte
+		drain(c)
 	}))
 	for _, url := range []string{quiet, slow} {
 		c := newClient(t, outbound.Options{Allow: local, Timeout: 30 * time.Millisecond})
@@ -135,12 +134,8 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-func drain(c net.Conn, buf []byte) (n int, err error) {
-	for err == nil {
-		n, err = c.Read(buf)
-	}
-	return n, err
-}
+// drain reads until the other side is gone.
+func drain(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
 
 // A name server that never answers holds a fetch no longer than the time to connect.
 func TestSlowNames(t *testing.T) {

@@ -71,7 +71,7 @@ func TestRedact(t *testing.T) {
 
 // What ParseURL returns, it must read as the same again, and its host must say plainly where it leads.
 func FuzzParseURL(f *testing.F) {
-	for _, s := range []string{"http://2130706433/", "https://EXAMPLE.com:443/a/../b?c#d", "http://[::ffff:127.0.0.1]:80", "http://0x7f.1", "http:\\\\a\\b"} {
+	for _, s := range []string{"http://2130706433/", "https://EXAMPLE.com:443/a/../b?c#d", "http://[::ffff:127.0.0.1]:80", "http://0x7f.1", "http:\\\\a\\b", "http:."} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -83,7 +83,7 @@ func FuzzParseURL(f *testing.F) {
 		if err != nil || again.String() != u.String() {
 			t.Errorf("%q is %q, then %v (%v)", text, u, again, err)
 		}
-		if host := u.Hostname(); strings.Trim(host, "0123456789.") == "" {
+		if host := u.Hostname(); strings.Trim(host, "0123456789.") == "" && strings.ContainsAny(host, "0123456789") {
 			if _, err := netip.ParseAddr(host); err != nil {
 				t.Errorf("%q has the number %q for a host", text, host)
 			}

@@ -14,7 +14,7 @@ export const zeros = { latn: 0x30, arab: 0x660, arabext: 0x6f0, deva: 0x966, ben
 
 /** Tags of a language for which this Node has data of their own. */
 export function localesOf(language) {
-  const stems = [language, ...scripts.map(s => `${language}-${s}`)].filter(s => known(s) && s !== 'hi-Latn') // a mixture of two languages' rules
+  const stems = [language, ...scripts.map(s => `${language}-${s}`)].filter(known)
   return stems.flatMap(stem => [stem, ...regions.map(r => `${stem}-${r}`).filter(known)])
 }
 

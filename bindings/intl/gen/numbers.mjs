@@ -18,7 +18,7 @@ export function numbersOf(tag, pool) {
 /** A number for each plural category, whole where it can be. */
 export function pluralSamples(tag) {
   const rules = new Intl.PluralRules(tag), samples = {}
-  for (const n of [...Array(201).keys(), 1e6, 1.5]) samples[rules.select(n)] ??= n
+  for (const n of [...Array(200).keys()].map(n => n + 1).concat(0, 1e6, 1.5)) samples[rules.select(n)] ??= n
   if (samples.other === undefined) throw new Error(`${tag}: no number is "other"`)
   return samples
 }

@@ -1,0 +1,65 @@
+package media
+
+import "sync"
+
+// Queue is sound that waits to be heard: a bounded [Source] that somebody else fills.
+type Queue struct {
+	mu      sync.Mutex
+	samples []int16
+	head    int
+	limit   int
+	paused  bool
+}
+
+// NewQueue returns a queue that holds at most limit samples.
+func NewQueue(limit int) *Queue { return &Queue{limit: limit} }
+
+// Write appends samples and returns how many did not fit.
+func (q *Queue) Write(samples []int16) (dropped int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.head > 0 && q.head >= len(q.samples)/2 {
+		q.samples = q.samples[:copy(q.samples, q.samples[q.head:])]
+		q.head = 0
+	}
+	room := max(q.limit-(len(q.samples)-q.head), 0)
+	n := min(room, len(samples))
+	q.samples = append(q.samples, samples[:n]...)
+	return len(samples) - n
+}
+
+// Clear throws away what waits and returns how many samples that was.
+func (q *Queue) Clear() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := len(q.samples) - q.head
+	q.samples, q.head = nil, 0
+	return n
+}
+
+// Pause stops or resumes the queue; while it is paused it can be filled.
+func (q *Queue) Pause(paused bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.paused = paused
+}
+
+// Len returns how many samples wait.
+func (q *Queue) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.samples) - q.head
+}
+
+// ReadFrame takes the next frame; the last one is filled up with silence.
+func (q *Queue) ReadFrame(dst *Frame) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.paused || q.head == len(q.samples) {
+		return false
+	}
+	n := copy(dst[:], q.samples[q.head:])
+	clear(dst[n:])
+	q.head += n
+	return true
+}
