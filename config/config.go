@@ -238,7 +238,7 @@ func Default() Config {
 			BufferSize: Size(l.BufferSize), JournalSize: Size(l.JournalSize), Sessions: 100_000,
 		},
 		Versions: Versions{Keep: 10},
-		Fetch:    Fetch{Timeout: 10 * time.Second, MaxBody: 5 * MiB},
+		Fetch:    Fetch{Timeout: 8 * time.Second, MaxBody: 5 * MiB},
 		Journal:  Journal{MaxAge: 7 * 24 * time.Hour, MaxBytes: 2 * GiB, Node: "main", Replicas: 1},
 		Delivery: Delivery{
 			Retry:       []time.Duration{time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 5 * time.Minute},

@@ -140,7 +140,7 @@ func (rt *Runtime) LoadAll(ctx context.Context, source Source) error {
 		delete(entries, name)
 	}
 	for name, entry := range entries {
-		if err := rt.appNamed(name).update(ctx, files, entry, nil); err != nil {
+		if err := rt.meet(ctx, name).update(ctx, files, entry, nil); err != nil {
 			failed = append(failed, fmt.Errorf("app %q: %w", name, err))
 		}
 	}
@@ -300,7 +300,7 @@ func (a *App) Rollback(ctx context.Context, id string) (*Version, error) {
 	// The version may have drained when it was replaced; a copy begins its life anew.
 	again := &Version{
 		app: target.app, id: target.id, created: target.created, settings: target.settings, exports: target.exports,
-		inputs: target.inputs, code: target.code, warnings: target.warnings, program: target.program, regexps: target.regexps, drained: make(chan struct{}),
+		inputs: target.inputs, code: target.code, sourceMap: target.sourceMap, warnings: target.warnings, program: target.program, regexps: target.regexps, drained: make(chan struct{}),
 	}
 	a.activate(ctx, again, held)
 	a.announce(again, "live again", time.Since(began))
@@ -314,8 +314,22 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// Restore makes the versions that a store kept available again: what was live before the restart is live, and
-// the older ones can be rolled back to. Call it before the files are loaded.
+// meet returns an app; when it is new here, with the versions that the store kept of it: what was live before a
+// restart is live, whatever the files hold now, and the older ones can be rolled back to.
+func (rt *Runtime) meet(ctx context.Context, name string) *App {
+	_, known := rt.App(name)
+	a := rt.appNamed(name)
+	if known || rt.cfg.Versions == nil {
+		return a
+	}
+	if err := a.restore(ctx, rt.cfg.Versions); err != nil && !errors.Is(err, ErrNoVersion) {
+		rt.log.Error("the app's stored versions could not be brought back", "app", name, "error", err)
+	}
+	return a
+}
+
+// Restore brings back all apps that the store holds versions of, whether their files are still there or not: for
+// tools that look at a store. LoadAll and Watch bring back what belongs to the files they find.
 func (rt *Runtime) Restore(ctx context.Context) error {
 	store := rt.cfg.Versions
 	if store == nil {

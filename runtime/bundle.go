@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -48,7 +47,7 @@ func (rt *Runtime) build(app string, settings Settings, files fs.FS, entry strin
 		Platform:       api.PlatformNeutral,
 		Target:         api.ES2022,
 		Supported:      engineFeatures,
-		Sourcemap:      api.SourceMapInline,
+		Sourcemap:      api.SourceMapExternal,
 		SourcesContent: api.SourcesContentExclude,
 		Outfile:        "bundle.js",
 		Charset:        api.CharsetUTF8,
@@ -73,10 +72,14 @@ func (rt *Runtime) build(app string, settings Settings, files fs.FS, entry strin
 		}
 		v.warnings = append(v.warnings, messageFault(w).Error())
 	}
-	if len(result.OutputFiles) != 1 {
-		return v, errors.New("the bundler wrote no output")
+	for _, file := range result.OutputFiles {
+		if path.Ext(file.Path) != ".map" {
+			v.code = string(file.Contents)
+			continue
+		}
+		// The names that errors show are paths below the scripts root.
+		v.sourceMap = strings.ReplaceAll(string(file.Contents), `"scripts:`, `"`)
 	}
-	v.code = string(result.OutputFiles[0].Contents)
 	return v, v.compile()
 }
 

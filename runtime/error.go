@@ -185,9 +185,14 @@ func (s *Session) frames(stack []goja.StackFrame) []Position {
 		if p.Filename == "" || p.Filename == "(native)" || p.Line == 0 {
 			continue
 		}
-		list = append(list, Position{File: cleanName(p.Filename), Line: p.Line, Column: p.Column, Function: frame.FuncName()})
+		list = append(list, mapped(p.Filename, p.Line, p.Column, frame.FuncName()))
 	}
 	return list
+}
+
+// mapped makes a position of what goja reads out of a source map: there columns count from 0.
+func mapped(file string, line, column int, function string) Position {
+	return Position{File: cleanName(file), Line: line, Column: column + 1, Function: function}
 }
 
 var stackLine = regexp.MustCompile(`(?m)^\s*at (?:(.*) \()?([^()\s]+):(\d+):(\d+)(?:\(\d+\))?\)?$`)
@@ -198,7 +203,7 @@ func parseStack(stack string) []Position {
 	for _, m := range stackLine.FindAllStringSubmatch(stack, -1) {
 		line, _ := strconv.Atoi(m[3])
 		column, _ := strconv.Atoi(m[4])
-		list = append(list, Position{File: cleanName(m[2]), Line: line, Column: column, Function: m[1]})
+		list = append(list, mapped(m[2], line, column, m[1]))
 	}
 	return list
 }

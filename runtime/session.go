@@ -110,6 +110,7 @@ func (a *App) NewSession(cfg SessionConfig) (*Session, error) {
 		v.release()
 		return nil, err
 	}
+	v.sessions.Add(1)
 	s.lifetime = s.clock.AfterFunc(a.rt.limits.Lifetime, func() {
 		s.Post(func() error {
 			return &Fault{Kind: FaultLimit, Message: fmt.Sprintf("the session outlived its limit of %s", a.rt.limits.Lifetime)}
@@ -503,7 +504,10 @@ func (s *Session) finish(f *Fault) {
 	s.mu.Lock()
 	s.released = true
 	s.mu.Unlock()
-	s.rt.dismiss(s)
+	if !s.dry {
+		s.version.sessions.Add(-1)
+		s.rt.dismiss(s)
+	}
 	s.version.release()
 	close(s.done)
 }

@@ -31,10 +31,13 @@ type Version struct {
 	inputs   []input
 	code     string
 	warnings []string
-	program  *goja.Program
-	regexps  bool // the program holds regular expression literals
+
+	sourceMap string
+	program   *goja.Program
+	regexps   bool // the program holds regular expression literals
 
 	refs      atomic.Int64
+	sessions  atomic.Int64
 	drained   chan struct{}
 	drainOnce sync.Once
 	abandoned atomic.Int64
@@ -87,24 +90,11 @@ func (v *Version) Warnings() []string { return slices.Clone(v.warnings) }
 
 // Sessions returns how many sessions run this version now.
 func (v *Version) Sessions() int64 {
-	n := v.refs.Load()
-	if n > 0 && !v.isDrained() {
-		n-- // the app's own hold, while the version is current
-	}
-	return max(n, 0)
+	return v.sessions.Load()
 }
 
 // Drained is closed when the version is no longer current and its last session has ended.
 func (v *Version) Drained() <-chan struct{} { return v.drained }
-
-func (v *Version) isDrained() bool {
-	select {
-	case <-v.drained:
-		return true
-	default:
-		return false
-	}
-}
 
 // tryAcquire takes a reference unless the version has already drained.
 func (v *Version) tryAcquire() bool {
@@ -154,7 +144,8 @@ func (v *Version) sourceLine(p Position) string {
 
 // compile parses and compiles the bundle once for all sessions.
 func (v *Version) compile() error {
-	ast, err := goja.Parse(v.app+".bundle.js", v.code, parser.WithSourceMapLoader(func(string) ([]byte, error) { return nil, nil }))
+	sourceMap := func(string) ([]byte, error) { return []byte(v.sourceMap), nil }
+	ast, err := goja.Parse(v.app+".bundle.js", v.code+"\n//# sourceMappingURL=map", parser.WithSourceMapLoader(sourceMap))
 	if err != nil {
 		return &Fault{Kind: FaultException, Name: "SyntaxError", Message: err.Error()}
 	}
@@ -189,13 +180,14 @@ type storedBundle struct {
 	Exports  []string `json:"exports"`
 	Inputs   []input  `json:"inputs"`
 	Code     string   `json:"code"`
+	Map      string   `json:"map"`
 	Warnings []string `json:"warnings,omitempty"`
 }
 
 func (v *Version) stored() (StoredVersion, error) {
 	var out bytes.Buffer
 	zip := gzip.NewWriter(&out)
-	err := json.NewEncoder(zip).Encode(storedBundle{v.settings, v.exports, v.inputs, v.code, v.warnings})
+	err := json.NewEncoder(zip).Encode(storedBundle{v.settings, v.exports, v.inputs, v.code, v.sourceMap, v.warnings})
 	if err != nil {
 		return StoredVersion{}, err
 	}
@@ -216,7 +208,7 @@ func restoreVersion(s StoredVersion) (*Version, error) {
 	}
 	v := &Version{
 		app: s.App, id: s.ID, created: s.Created, settings: b.Settings, exports: b.Exports, inputs: b.Inputs,
-		code: b.Code, warnings: b.Warnings, drained: make(chan struct{}),
+		code: b.Code, sourceMap: b.Map, warnings: b.Warnings, drained: make(chan struct{}),
 	}
 	return v, v.compile()
 }

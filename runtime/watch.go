@@ -338,7 +338,7 @@ func (w *watcher) apply(ctx context.Context, now tree) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		err := w.rt.appNamed(name).update(ctx, files, entries[name], still)
+		err := w.rt.meet(ctx, name).update(ctx, files, entries[name], still)
 		if errors.Is(err, errMoving) {
 			return err // w.last stays: the next look sees every difference again
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -29,7 +30,7 @@ func TestAIStreamingInbound(t *testing.T) {
 }
 
 func TestAIStreamingToAnotherServer(t *testing.T) {
-	transcript := open(t, "ai-streaming", map[string]string{"STREAM_URL": "wss://ai.example.com/call"}).phone().Transcript()
+	transcript := open(t, "ai-streaming", map[string]string{"STREAM_URL": "wss://ai.example.com/call"}).phone().HangupAfter(time.Second).Transcript()
 	if opened := first(t, transcript, sim.StreamOpened); opened.To != "wss://ai.example.com/call" {
 		t.Errorf("%s", opened)
 	}

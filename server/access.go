@@ -96,17 +96,19 @@ func refuseAccess(w http.ResponseWriter, err error) {
 	}
 }
 
-// source returns the address a request came from, seen through trusted proxies.
-func (s *Server) source(r *http.Request) netip.Addr {
+// peer returns the address of the connection's other end.
+func peer(r *http.Request) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
 	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}
-	}
-	addr = addr.Unmap()
+	addr, _ := netip.ParseAddr(host)
+	return addr.Unmap()
+}
+
+// source returns the address a request came from, seen through trusted proxies.
+func (s *Server) source(r *http.Request) netip.Addr {
+	addr := peer(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && s.opts.TrustedProxies.contains(addr); i-- {
 		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))

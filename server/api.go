@@ -17,9 +17,9 @@ type App struct {
 	Name string `json:"name"`
 	// Version is the live version's id, empty when there never was a good one.
 	Version string `json:"version,omitempty"`
-	// Callbacks are the functions that the live version exports.
-	Callbacks []string `json:"callbacks,omitempty"`
-	Sessions  int64    `json:"sessions"`
+	// Exports are the functions that the live version exports.
+	Exports  []string `json:"exports,omitempty"`
+	Sessions int64    `json:"sessions"`
 	// Problem says why the newest files are not live.
 	Problem *Problem `json:"problem,omitempty"`
 }

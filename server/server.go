@@ -100,6 +100,7 @@ func (s *Server) routes() {
 			refuseAccess(w, err)
 			return
 		}
+		s.prepare(r)
 		done := s.opts.Metrics.hook(app, "input")
 		h.Input(w, r, app, p.ByName("token"))
 		done()
@@ -126,6 +127,13 @@ func (s *Server) routes() {
 	})
 }
 
+// prepare drops what a client that is no trusted proxy claims about how its request came here.
+func (s *Server) prepare(r *http.Request) {
+	if len(r.Header["X-Forwarded-Proto"]) > 0 && !s.opts.TrustedProxies.contains(peer(r)) {
+		r.Header.Del("X-Forwarded-Proto")
+	}
+}
+
 // hook serves one kind of callback, without and with a path token.
 func (s *Server) hook(method, kind string, serve func(http.ResponseWriter, *http.Request, string)) {
 	handle := func(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
@@ -139,6 +147,7 @@ func (s *Server) hook(method, kind string, serve func(http.ResponseWriter, *http
 			writeError(w, http.StatusNotFound, "not_found", "nothing is served at this path")
 			return
 		}
+		s.prepare(r)
 		done := s.opts.Metrics.hook(app, kind)
 		serve(w, r, app)
 		done()

@@ -143,8 +143,8 @@ func (o dateOptions) complete(required, defaults need) (dateOptions, error) {
 	if defaults&needTime != 0 {
 		o.hour, o.minute, o.second = 1, 1, 1
 	}
-	if o.fraction != 0 && (o.second == 0 || o.hour != 0 && o.minute == 0) {
-		return o, rangeError("Intl.%s: fractionalSecondDigits needs second (and, next to hour, minute) in piopiyd", class)
+	if o.fraction != 0 && (o.second == 0 || o.minute == 0) {
+		return o, rangeError("Intl.%s: fractionalSecondDigits needs minute and second in piopiyd", class)
 	}
 	return o, nil
 }

@@ -16,16 +16,18 @@ type numberSystem struct {
 	NaN      string `json:"nan"`
 	Infinity string `json:"infinity"`
 
-	Decimal      numberStyle `json:"decimal"`
-	PercentStyle numberStyle `json:"percentStyle"`
-	Currency     struct {
-		Standard   currencyStyle `json:"standard"`
-		Accounting currencyStyle `json:"accounting"`
-	} `json:"currency"`
-	Named struct {
-		numberStyle
-		Units map[string]affixes `json:"units"` // what stands round the number, by plural category
-	} `json:"named"`
+	Decimal      numberStyle            `json:"decimal"`
+	PercentStyle numberStyle            `json:"percentStyle"`
+	Currency     moneyStyle             `json:"currency"`
+	Special      map[string]*moneyStyle `json:"special"` // currencies that the locale writes its own way
+	Units        map[string]affixes     `json:"units"`   // round a currency's name, by plural category
+}
+
+// moneyStyle is how amounts are written: with a symbol, in an accountant's hand, with the currency's name.
+type moneyStyle struct {
+	Standard   currencyStyle `json:"standard"`
+	Accounting currencyStyle `json:"accounting"`
+	Named      numberStyle   `json:"named"`
 }
 
 // numberStyle is the shape of numbers of one style.
@@ -93,10 +95,14 @@ func newNumberFormatter(l *locale, o numberOptions) *numberFormatter {
 func (f *numberFormatter) currency() {
 	o := f.options
 	names := f.locale.currencies()[o.currency]
+	money := &f.system.Currency
+	if special, ok := f.system.Special[o.currency]; ok {
+		money = special
+	}
 	switch o.display {
 	case "name":
 		f.names = names
-		f.style = &f.system.Named.numberStyle
+		f.style = &money.Named
 		f.forms = f.style.Forms
 		return
 	case "code":
@@ -106,9 +112,9 @@ func (f *numberFormatter) currency() {
 	default:
 		f.symbol = names.symbol
 	}
-	forms := &f.system.Currency.Standard
+	forms := &money.Standard
 	if o.accounting {
-		forms = &f.system.Currency.Accounting
+		forms = &money.Accounting
 	}
 	f.style = &forms.numberStyle
 	f.forms, f.bare = forms.Sign, forms.Sign
@@ -146,9 +152,9 @@ func (f *numberFormatter) format(d decimal, parts *[]part) string {
 		if !rounded.nan && !rounded.infinite {
 			category = pluralCategory(f.locale, false, whole, fraction)
 		}
-		named, ok := f.system.Named.Units[category]
+		named, ok := f.system.Units[category]
 		if !ok {
-			named = f.system.Named.Units["other"]
+			named = f.system.Units["other"]
 		}
 		w.symbol = f.names.name
 		if special, ok := f.names.plural[category]; ok {

@@ -135,7 +135,7 @@ func TestFull(t *testing.T) {
 	vm := sweepVM(t)
 	count, wrong := 0, 0
 	for _, tag := range head.Tags {
-		got := lines(t, vm, fmt.Sprintf("[...sweeps.dates('%[1]s', %[2]d, 7), ...sweeps.numbers('%[1]s', %[2]d, 7, %[3]s), ...sweeps.money('%[1]s', %[3]s), ...sweeps.words('%[1]s')]",
+		got := lines(t, vm, fmt.Sprintf("[...sweeps.dates('%[1]s', %[2]d, 1), ...sweeps.numbers('%[1]s', %[2]d, 1, %[3]s), ...sweeps.money('%[1]s', %[3]s), ...sweeps.words('%[1]s')]",
 			tag, head.Count, currencies))
 		for _, line := range got {
 			if !want.Scan() {

@@ -65,9 +65,6 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 		return nil, err
 	}
 	d.gauges()
-	if err := d.runtime.Restore(ctx); err != nil {
-		log.Error("stored versions could not be brought back; the files are loaded anew", "error", err)
-	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d.stop = stop
 	if err := scripts(background, d.runtime); err != nil && len(d.runtime.Apps()) == 0 {
@@ -229,7 +226,7 @@ func (d *Daemon) Serve(ctx context.Context, l net.Listener) error {
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := d.server.Shutdown(finish)
-	<-served
+	err = errors.Join(err, <-served)
 	return errors.Join(held, err)
 }
 

@@ -168,7 +168,7 @@ func (t terminal) banner(cfg config.Config, found apps, address string, d *Daemo
 // that answers.
 func tryLine(cfg config.Config, address string, list []server.App) string {
 	for _, a := range byPreference(list) {
-		if a.Version == "" || !slices.Contains(a.Callbacks, "answer") {
+		if a.Version == "" || !slices.Contains(a.Exports, "answer") {
 			continue
 		}
 		settings := cfg.Apps[a.Name]

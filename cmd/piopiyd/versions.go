@@ -69,7 +69,7 @@ func live(is bool) string {
 func (t terminal) apps(list []server.App) {
 	rows := [][]string{{"APP", "VERSION", "SESSIONS", "EXPORTS"}}
 	for _, a := range list {
-		rows = append(rows, []string{a.Name, orDash(short(a.Version)), strconv.FormatInt(a.Sessions, 10), orDash(strings.Join(a.Callbacks, ", "))})
+		rows = append(rows, []string{a.Name, orDash(short(a.Version)), strconv.FormatInt(a.Sessions, 10), orDash(strings.Join(a.Exports, ", "))})
 	}
 	t.table(rows)
 	for _, a := range list {

@@ -19,7 +19,7 @@ func (v appsView) Apps() []server.App {
 	for _, a := range v.runtime.Apps() {
 		item := server.App{Name: a.Name(), Problem: problemView(a.Problem())}
 		if cur := a.Current(); cur != nil {
-			item.Version, item.Callbacks = cur.ID(), cur.Exports()
+			item.Version, item.Exports = cur.ID(), cur.Exports()
 		}
 		for _, version := range a.Versions() {
 			item.Sessions += version.Sessions()

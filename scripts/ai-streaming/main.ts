@@ -35,7 +35,10 @@ export async function stream(socket: Stream, call: Call) {
       socket.play(joined(said), { rate })
       said = []
     }
-    if (quiet === patience) socket.perform(pcmo().hangup())
+    if (quiet === patience) {
+      socket.perform(pcmo().hangup())
+      socket.stop()
+    }
   }
   console.log(`the stream of call ${call.id} is over; ${socket.dropped} frames came too fast`)
 }

@@ -14,7 +14,7 @@ const [file, count, ...tags] = process.argv.slice(2)
 if (file) {
   const all = tags.length ? tags : languages.flatMap(localesOf)
   const lines = all.flatMap(tag => [
-    ...sweeps.dates(tag, Number(count), 7), ...sweeps.numbers(tag, Number(count), 7, currencies), ...sweeps.money(tag, currencies), ...sweeps.words(tag)])
+    ...sweeps.dates(tag, Number(count), 1), ...sweeps.numbers(tag, Number(count), 1, currencies), ...sweeps.money(tag, currencies), ...sweeps.words(tag)])
   writeFileSync(file, JSON.stringify({ count: Number(count), tags: all, currencies }) + '\n' + lines.map(l => JSON.stringify(l)).join('\n') + '\n')
 } else {
   const main = new Set(languages), comparing = new Set(['de', 'en', 'es', 'fr', 'id', 'it', 'nl', 'pl', 'pt', 'tr'])

@@ -28,25 +28,42 @@ function systemOf(tag, numberingSystem) {
   const symbol = (o, n, type) => nf(o).formatToParts(n).find(p => p.type === type)?.value
   const forms = o => [[5, 'auto'], [-5, 'auto'], [5, 'always']].map(([n, signDisplay]) => formOf(nf({ ...o, signDisplay }).formatToParts(n)))
   const shape = o => shapeOf(nf, o)
-  // A currency whose symbol is nothing but a sign: CLDR sets letters off from the digits.
-  const currency = ['EUR', 'INR', 'GBP'].find(c => /^\p{S}$/u.test(symbol({ style: 'currency', currency: c, currencyDisplay: 'narrowSymbol' }, 5, 'currency')))
+  // A locale may write single currencies its own way. The usual way is the way of most, seen with a symbol that is
+  // nothing but a sign, for CLDR sets letters off from the digits.
+  const money = currency => ({ style: 'currency', currency })
+  const manner = currency => {
+    const o = { ...money(currency), currencyDisplay: 'code' }
+    return JSON.stringify([shape(o), forms(o), forms({ ...o, currencySign: 'accounting' })])
+  }
+  const manners = new Map(currencies.map(c => [c, manner(c)])), counts = new Map()
+  for (const m of manners.values()) counts.set(m, (counts.get(m) ?? 0) + 1)
+  const usual = [...counts].sort((a, b) => b[1] - a[1])[0][0]
+  const currency = ['INR', 'PHP', 'KRW', 'GBP', 'USD', 'EUR'].find(c => manners.get(c) === usual && /^\p{S}$/u.test(symbol({ ...money(c), currencyDisplay: 'narrowSymbol' }, 5, 'currency')))
   if (!currency) throw new Error(`${tag}: no currency is written with a sign`)
-  const money = { style: 'currency', currency }
+  const moneyStyle = currency => ({
+    ...Object.fromEntries(['standard', 'accounting'].map(currencySign => {
+      const sign = { ...money(currency), currencySign, currencyDisplay: 'narrowSymbol' }, letter = { ...sign, currencyDisplay: 'code' }
+      return [currencySign, { ...shape(sign), sign: forms(sign), letter: forms(letter) }]
+    })),
+    named: { forms: forms({}), ...shape({ ...money(currency), currencyDisplay: 'name' }) },
+  })
+  // Where a locale treats its own currency specially, ICU 78 muddles names: "MNT 1,234.5 tugriks0". Those are refused.
+  const muddled = currencies.filter(c => [1, 2, 5, 1234.5].some(n => {
+    const parts = nf({ ...money(c), currencyDisplay: 'name' }).formatToParts(n)
+    return parts[0].type !== 'integer' || parts.at(-1).type !== 'currency' || parts.filter(p => p.type === 'currency').length !== 1
+  }))
+  const plain = currencies.find(c => !muddled.includes(c))
   const out = {
     zero: zeros[numberingSystem],
     minus: symbol({}, -5, 'minusSign'), plus: symbol({ signDisplay: 'always' }, 5, 'plusSign'), percent: symbol({ style: 'percent' }, 5, 'percentSign'),
     nan: symbol({}, NaN, 'nan'), infinity: symbol({}, Infinity, 'infinity'),
     decimal: { forms: forms({}), ...shape({}) },
     percentStyle: { forms: forms({ style: 'percent' }), ...shape({ style: 'percent' }) },
-    currency: Object.fromEntries(['standard', 'accounting'].map(currencySign => {
-      const sign = { ...money, currencySign, currencyDisplay: 'narrowSymbol' }, letter = { ...sign, currencyDisplay: 'code' }
-      return [currencySign, { ...shape(sign), sign: forms(sign), letter: forms(letter) }]
-    })),
-    named: {
-      forms: forms({}), ...shape({ ...money, currencyDisplay: 'name' }),
-      units: Object.fromEntries(Object.entries(pluralSamples(tag)).map(([category, n]) =>
-        [category, formOf(nf({ ...money, currencyDisplay: 'name', minimumFractionDigits: 0, maximumFractionDigits: 1 }).formatToParts(n))])),
-    },
+    currency: moneyStyle(currency),
+    special: Object.fromEntries(currencies.filter(c => manners.get(c) !== usual).map(c => [c, moneyStyle(c)])),
+    muddled,
+    units: Object.fromEntries((plain ? Object.entries(pluralSamples(tag)) : []).map(([category, n]) =>
+      [category, formOf(nf({ ...money(plain), currencyDisplay: 'name', minimumFractionDigits: 0, maximumFractionDigits: 1 }).formatToParts(n))])),
   }
   if (symbol({ style: 'percent' }, 0.5, 'percentSign') === undefined) throw new Error(`${tag}: no percent sign`)
   return out
@@ -85,7 +102,7 @@ function currenciesOf(tag, samples) {
       return parts[at].value + (/^[\u200e\u200f\u061c]*/.exec(parts[at + 1]?.value ?? ''))[0]
     }
     const f = new Intl.NumberFormat(tag, { style: 'currency', currency, currencyDisplay: 'name', minimumFractionDigits: 0, maximumFractionDigits: 1 })
-    const names = Object.entries(samples).map(([category, n]) => [category, f.formatToParts(n).find(p => p.type === 'currency').value])
+    const names = Object.entries(samples).map(([category, n]) => [category, f.formatToParts(n).findLast(p => p.type === 'currency').value])
     const usual = names.find(([c]) => c === 'other')[1]
     return [currency, [symbol('symbol'), symbol('narrowSymbol'), usual, Object.fromEntries(names.filter(([, name]) => name !== usual))]]
   }))

@@ -94,7 +94,7 @@ func muLawTable() (table [1 << 14]byte) {
 		}
 		v = min(v, 32635) + muBias
 		segment := 7
-		for ; segment > 0 && v < muBias<<segment; segment-- {
+		for ; segment > 0 && v < 128<<segment; segment-- {
 		}
 		table[i] = ^(sign | byte(segment<<4) | byte(v>>(segment+3))&0x0F)
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
+	"syscall"
 )
 
 // Ports opens UDP sockets for sessions, at the even ports of a range (RFC 3550 section 11: RTP has even ports).
@@ -40,7 +41,7 @@ func (p *Ports) Open() (*net.UDPConn, error) {
 		if err == nil {
 			return conn, nil
 		}
-		if !isInUse(err) {
+		if !errors.Is(err, syscall.EADDRINUSE) {
 			return nil, err
 		}
 	}

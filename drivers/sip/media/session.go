@@ -3,6 +3,7 @@ package media
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -110,7 +111,7 @@ func (s *Session) receive() {
 	for {
 		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
 		if err != nil {
-			if n == 0 && isClosed(err) {
+			if errors.Is(err, net.ErrClosed) {
 				return
 			}
 			continue // such as ECONNREFUSED from an ICMP message

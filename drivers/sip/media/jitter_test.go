@@ -1,0 +1,161 @@
+package media_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/piopiy/piopiyd/drivers/sip/media"
+)
+
+// arrival is a packet: the number of the frame that it holds, and when it comes after it was sent.
+type arrival struct {
+	frame int
+	delay time.Duration
+}
+
+// listen plays a stream to its end and returns which frames were heard, in order. -1 is a concealed frame.
+func listen(j *media.Jitter, arrivals []arrival, ticks int, drift time.Duration) []int {
+	start := time.Unix(1000, 0)
+	var heard []int
+	due := map[int][]arrival{}
+	for _, a := range arrivals {
+		at := time.Duration(a.frame)*(media.FrameTime+drift) + a.delay
+		tick := int(at/media.FrameTime) + 1
+		due[tick] = append(due[tick], a)
+	}
+	for tick := range ticks {
+		for _, a := range due[tick] {
+			level := int16(8 * (a.frame%100 + 1))
+			samples := make([]int16, media.FrameSamples)
+			for i := range samples {
+				samples[i] = level
+			}
+			j.Put(media.Packet{
+				Sequence: uint16(65500 + a.frame), Timestamp: uint32(a.frame * media.FrameSamples), Payload: media.PCMA.Encode(nil, samples),
+			}, start.Add(time.Duration(a.frame)*(media.FrameTime+drift)+a.delay))
+		}
+		var f media.Frame
+		if j.ReadFrame(&f) {
+			heard = append(heard, int(f[100]))
+		} else {
+			heard = append(heard, -1)
+		}
+	}
+	return heard
+}
+
+func steady(n int, delay func(int) time.Duration) (out []arrival) {
+	for i := range n {
+		out = append(out, arrival{i, delay(i)})
+	}
+	return out
+}
+
+func TestJitter(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	tests := []struct {
+		name                 string
+		arrivals             []arrival
+		drift                time.Duration
+		heard, lost, dropped [2]int // at least, at most
+		late                 int
+	}{
+		{name: "in time", arrivals: steady(500, func(int) time.Duration { return 0 }), heard: [2]int{500, 500}},
+		{name: "swapped", arrivals: steady(500, func(i int) time.Duration { return time.Duration(i%2) * -25 * time.Millisecond }), heard: [2]int{498, 500}, lost: [2]int{0, 1}, late: 1},
+		{name: "jitter of 30 ms", arrivals: steady(500, func(int) time.Duration { return time.Duration(random.IntN(30)) * time.Millisecond }), heard: [2]int{490, 500}, lost: [2]int{0, 5}, dropped: [2]int{0, 5}, late: 5},
+		{name: "every tenth lost", arrivals: lose(steady(500, func(int) time.Duration { return 0 }), 10), heard: [2]int{450, 450}, lost: [2]int{49, 50}},
+		{name: "the sender's clock is 1 % fast", arrivals: steady(3000, func(int) time.Duration { return 0 }), drift: -200 * time.Microsecond, heard: [2]int{2960, 2999}, dropped: [2]int{10, 40}},
+		{name: "the sender's clock is 1 % slow", arrivals: steady(3000, func(int) time.Duration { return 0 }), drift: 200 * time.Microsecond, heard: [2]int{2990, 3000}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var j media.Jitter
+			j.Reset(media.PCMA)
+			heard := 0
+			for _, level := range listen(&j, tt.arrivals, len(tt.arrivals)+100, tt.drift) {
+				if level > 0 {
+					heard++
+				}
+			}
+			s := j.Stats()
+			for what, check := range map[string]struct {
+				got   int
+				bound [2]int
+			}{"heard": {heard, tt.heard}, "lost": {int(s.Lost), tt.lost}, "dropped": {int(s.Dropped), tt.dropped}, "late": {int(s.Late), [2]int{0, tt.late}}} {
+				if check.got < check.bound[0] || check.got > check.bound[1] {
+					t.Errorf("%s %d, want %d to %d (%+v)", what, check.got, check.bound[0], check.bound[1], s)
+				}
+			}
+		})
+	}
+}
+
+func lose(all []arrival, every int) (out []arrival) {
+	for i, a := range all {
+		if i%every != every-1 {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func TestJitterFadesAway(t *testing.T) {
+	var j media.Jitter
+	loud := make([]int16, media.FrameSamples)
+	for i := range loud {
+		loud[i] = 8000
+	}
+	for i := range 5 {
+		j.Put(media.Packet{Sequence: uint16(i), Timestamp: uint32(i * 160), Payload: media.PCMU.Encode(nil, loud)}, time.Unix(0, int64(i)*2e7))
+	}
+	var f media.Frame
+	last := int16(32767)
+	for tick := range 12 {
+		j.ReadFrame(&f)
+		if f[80] > last {
+			t.Errorf("tick %d is louder than the one before: %d after %d", tick, f[80], last)
+		}
+		last = f[80]
+	}
+	if last != 0 {
+		t.Errorf("it ends at %d", last)
+	}
+}
+
+func TestJitterPacketsOfOtherLengths(t *testing.T) {
+	for _, n := range []int{80, 160, 240, 480} {
+		var j media.Jitter
+		sent, heard := 0, 0
+		var f media.Frame
+		for tick := range 400 {
+			for sent*n < (tick+1)*media.FrameSamples && sent*n < 300*media.FrameSamples {
+				j.Put(media.Packet{Sequence: uint16(sent), Timestamp: uint32(sent * n), Payload: make([]byte, n)}, time.Unix(0, int64(sent*n)*125e3))
+				sent++
+			}
+			if j.ReadFrame(&f) {
+				heard++
+			}
+		}
+		if s := j.Stats(); heard < 298 || heard > 300 || s.Lost > 0 {
+			t.Errorf("packets of %d: heard %d of 300 frames, %+v", n, heard, s)
+		}
+	}
+}
+
+func FuzzJitter(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 3, 255, 9, 9, 9})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var j media.Jitter
+		var frame media.Frame
+		now := time.Unix(0, 0)
+		for len(data) >= 4 {
+			now = now.Add(time.Duration(data[3]) * time.Millisecond)
+			j.Put(media.Packet{Sequence: uint16(data[0])<<8 | uint16(data[1]), Timestamp: uint32(data[2]) * 1000, Payload: make([]byte, int(data[3])*4)}, now)
+			if data[3]%2 == 0 {
+				j.ReadFrame(&frame)
+			}
+			data = data[4:]
+		}
+	})
+}

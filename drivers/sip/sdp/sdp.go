@@ -1,0 +1,227 @@
+// Package sdp is the offer/answer of a telephone call (RFC 3264): one stream of sound in G.711, and telephone
+// events.
+package sdp
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/pion/sdp/v3"
+
+	"github.com/piopiy/piopiyd/drivers/sip/media"
+)
+
+// Errors of offers and answers that are well formed, and cannot be met: what is answered with 488 (RFC 3261
+// section 21.4.26).
+var (
+	// ErrNoAudio says that no sound is offered over plain RTP.
+	ErrNoAudio = errors.New("sdp: no audio over RTP/AVP")
+	// ErrNoCodec says that there is no codec in common.
+	ErrNoCodec = errors.New("sdp: no codec in common: PCMU and PCMA are spoken here")
+)
+
+// Direction is the way sound flows, as the writer of a description sees it (RFC 3264 section 5.1).
+type Direction string
+
+// Directions.
+const (
+	SendRecv Direction = "sendrecv"
+	SendOnly Direction = "sendonly"
+	RecvOnly Direction = "recvonly"
+	Inactive Direction = "inactive"
+)
+
+// Description is what the other party described: its offer, or its answer to ours.
+type Description struct {
+	// Remote is where it wants sound. The address is not valid when it is a name.
+	Remote netip.AddrPort
+	// Codec and PayloadType are the first that we have too; EventType is that of telephone events, 0 if none.
+	Codec       media.Codec
+	PayloadType uint8
+	EventType   uint8
+	Direction   Direction
+
+	streams []string // the m= lines, as an answer must repeat them
+	audio   int      // the index of ours
+}
+
+// Format returns what the description means for a session: what the party does not receive is not sent.
+func (d *Description) Format() media.Format {
+	return media.Format{
+		Remote: d.Remote, Codec: d.Codec, PayloadType: d.PayloadType, EventType: d.EventType,
+		Send:    d.Direction == SendRecv || d.Direction == RecvOnly,
+		Receive: d.Direction == SendRecv || d.Direction == SendOnly,
+	}
+}
+
+// maxSize bounds a description, maxStreams its m= lines.
+const (
+	maxSize    = 16 << 10
+	maxStreams = 16
+)
+
+// Parse reads the other party's description.
+func Parse(body []byte) (*Description, error) {
+	if len(body) > maxSize {
+		return nil, fmt.Errorf("sdp: %d octets, at most %d are read", len(body), maxSize)
+	}
+	var s sdp.SessionDescription
+	if err := s.Unmarshal(body); err != nil {
+		return nil, fmt.Errorf("sdp: %w", err)
+	}
+	if len(s.MediaDescriptions) > maxStreams {
+		return nil, fmt.Errorf("sdp: %d streams, at most %d are read", len(s.MediaDescriptions), maxStreams)
+	}
+	d := &Description{audio: -1}
+	reason := ErrNoAudio
+	for i, m := range s.MediaDescriptions {
+		name := m.MediaName
+		d.streams = append(d.streams, name.Media+" 0 "+strings.Join(name.Protos, "/")+" "+strings.Join(name.Formats, " "))
+		if d.audio >= 0 || name.Media != "audio" || strings.Join(name.Protos, "/") != "RTP/AVP" || name.Port.Value == 0 {
+			continue
+		}
+		if !d.choose(m) {
+			reason = ErrNoCodec
+			continue
+		}
+		d.audio = i
+		d.locate(&s, m)
+	}
+	if d.audio < 0 {
+		return nil, reason
+	}
+	return d, nil
+}
+
+// choose takes the first codec of a stream that we have, and its telephone events.
+func (d *Description) choose(m *sdp.MediaDescription) bool {
+	names := map[string]string{"0": "PCMU/8000", "8": "PCMA/8000"}
+	for _, a := range m.Attributes {
+		if a.Key != "rtpmap" {
+			continue
+		}
+		if pt, encoding, ok := strings.Cut(a.Value, " "); ok {
+			names[pt] = strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(encoding)), "/1")
+		}
+	}
+	found := false
+	for _, format := range m.MediaName.Formats {
+		n, err := strconv.ParseUint(format, 10, 7)
+		if err != nil {
+			continue
+		}
+		switch names[format] {
+		case "PCMU/8000", "PCMA/8000":
+			if !found {
+				found, d.PayloadType, d.Codec = true, uint8(n), media.PCMU
+				if names[format] == "PCMA/8000" {
+					d.Codec = media.PCMA
+				}
+			}
+		case "TELEPHONE-EVENT/8000":
+			if d.EventType == 0 {
+				d.EventType = uint8(n)
+			}
+		}
+	}
+	return found
+}
+
+// locate learns where the party wants sound, and whether it does.
+func (d *Description) locate(s *sdp.SessionDescription, m *sdp.MediaDescription) {
+	c := m.ConnectionInformation
+	if c == nil {
+		c = s.ConnectionInformation
+	}
+	d.Direction = SendRecv
+	for _, attributes := range [][]sdp.Attribute{s.Attributes, m.Attributes} {
+		for _, a := range attributes {
+			switch Direction(a.Key) {
+			case SendRecv, SendOnly, RecvOnly, Inactive:
+				d.Direction = Direction(a.Key)
+			}
+		}
+	}
+	if c == nil || c.Address == nil {
+		d.Remote = netip.AddrPortFrom(netip.Addr{}, uint16(m.MediaName.Port.Value))
+		return
+	}
+	addr, _ := netip.ParseAddr(c.Address.Address)
+	d.Remote = netip.AddrPortFrom(addr.Unmap(), uint16(m.MediaName.Port.Value))
+	if addr.IsUnspecified() && addr.IsValid() { // the hold of RFC 2543
+		switch d.Direction {
+		case SendRecv:
+			d.Direction = SendOnly
+		case RecvOnly:
+			d.Direction = Inactive
+		}
+	}
+}
+
+// Local describes our side.
+type Local struct {
+	// Addr and Port are where we want sound.
+	Addr netip.Addr
+	Port int
+	// ID and Version make the description's origin (RFC 4566 section 5.2): the version grows with each change.
+	ID, Version uint64
+}
+
+// Offer writes an offer of everything that we have.
+func (l Local) Offer() []byte {
+	var formats, maps strings.Builder
+	for _, c := range media.Codecs {
+		fmt.Fprintf(&formats, " %d", c.PayloadType())
+		fmt.Fprintf(&maps, "a=rtpmap:%d %s/8000\r\n", c.PayloadType(), c.Name())
+	}
+	return l.write(fmt.Sprintf("m=audio %d RTP/AVP%s %d\r\n%s%sa=ptime:20\r\na=sendrecv\r\n", l.Port, formats.String(), eventType, maps.String(), events(eventType)))
+}
+
+// eventType is the payload type of telephone events in our offers.
+const eventType = 101
+
+// Answer writes the answer to an offer: one codec, in the other party's order, and its payload types.
+func (l Local) Answer(d *Description) []byte {
+	var b strings.Builder
+	for i, stream := range d.streams {
+		if i != d.audio {
+			b.WriteString("m=" + stream + "\r\n")
+			continue
+		}
+		fmt.Fprintf(&b, "m=audio %d RTP/AVP %d", l.Port, d.PayloadType)
+		if d.EventType != 0 {
+			fmt.Fprintf(&b, " %d", d.EventType)
+		}
+		fmt.Fprintf(&b, "\r\na=rtpmap:%d %s/8000\r\n%sa=ptime:20\r\na=%s\r\n", d.PayloadType, d.Codec.Name(), events(d.EventType), mirror(d.Direction))
+	}
+	return l.write(b.String())
+}
+
+func events(payloadType uint8) string {
+	if payloadType == 0 {
+		return ""
+	}
+	return fmt.Sprintf("a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", payloadType, payloadType)
+}
+
+func mirror(d Direction) Direction {
+	switch d {
+	case SendOnly:
+		return RecvOnly
+	case RecvOnly:
+		return SendOnly
+	}
+	return d
+}
+
+func (l Local) write(streams string) []byte {
+	family := "IP4"
+	if l.Addr.Is6() && !l.Addr.Is4In6() {
+		family = "IP6"
+	}
+	addr := l.Addr.Unmap()
+	return fmt.Appendf(nil, "v=0\r\no=- %d %d IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n%s", l.ID, l.Version, family, addr, family, addr, streams)
+}

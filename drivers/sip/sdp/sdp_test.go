@@ -1,0 +1,120 @@
+package sdp_test
+
+import (
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/piopiy/piopiyd/drivers/sip/media"
+	"github.com/piopiy/piopiyd/drivers/sip/sdp"
+)
+
+func offer(lines ...string) []byte {
+	return []byte("v=0\r\no=alice 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n" + strings.Join(lines, "\r\n") + "\r\n")
+}
+
+var local = sdp.Local{Addr: netip.MustParseAddr("127.0.0.1"), Port: 4000, ID: 7, Version: 1}
+
+func TestParse(t *testing.T) {
+	at := netip.MustParseAddrPort("192.0.2.1:5000")
+	tests := []struct {
+		name  string
+		offer []byte
+		want  media.Format
+		err   error
+		// answer is what the answer's streams must be.
+		answer string
+	}{
+		{
+			name: "the caller's order counts", offer: offer("m=audio 5000 RTP/AVP 9 8 0 96", "a=rtpmap:96 telephone-event/8000"),
+			want:   media.Format{Remote: at, Codec: media.PCMA, PayloadType: 8, EventType: 96, Send: true, Receive: true},
+			answer: "m=audio 4000 RTP/AVP 8 96",
+		},
+		{
+			name: "dynamic types, and events at another clock rate", offer: offer("m=audio 5000 RTP/AVP 100 97", "a=rtpmap:100 pcmu/8000/1", "a=rtpmap:97 telephone-event/48000"),
+			want: media.Format{Remote: at, PayloadType: 100, Send: true, Receive: true}, answer: "m=audio 4000 RTP/AVP 100",
+		},
+		{
+			name: "other streams are refused", offer: offer("m=video 6000 RTP/AVP 96", "m=audio 5000 RTP/AVP 0", "m=audio 7000 RTP/AVP 0"),
+			want: media.Format{Remote: at, Send: true, Receive: true}, answer: "m=video 0 RTP/AVP 96 m=audio 4000 RTP/AVP 0 m=audio 0 RTP/AVP 0",
+		},
+		{
+			name: "hold", offer: offer("m=audio 5000 RTP/AVP 0", "a=sendonly"),
+			want: media.Format{Remote: at, Receive: true}, answer: "m=audio 4000 RTP/AVP 0 a=recvonly",
+		},
+		{
+			name: "hold, the old way", offer: offer("m=audio 5000 RTP/AVP 0", "c=IN IP4 0.0.0.0"),
+			want: media.Format{Remote: netip.MustParseAddrPort("0.0.0.0:5000"), Receive: true}, answer: "m=audio 4000 RTP/AVP 0 a=recvonly",
+		},
+		{name: "inactive for all", offer: []byte(strings.Replace(string(offer("m=audio 5000 RTP/AVP 0")), "t=0 0\r\n", "t=0 0\r\na=inactive\r\n", 1)), want: media.Format{Remote: at}, answer: "m=audio 4000 RTP/AVP 0 a=inactive"},
+		{
+			name: "an address of its own", offer: offer("m=audio 5000 RTP/AVP 0", "c=IN IP6 2001:db8::1"),
+			want: media.Format{Remote: netip.MustParseAddrPort("[2001:db8::1]:5000"), Send: true, Receive: true}, answer: "m=audio 4000 RTP/AVP 0",
+		},
+		{name: "no codec in common", offer: offer("m=audio 5000 RTP/AVP 9 18"), err: sdp.ErrNoCodec},
+		{name: "another codec under a static number", offer: offer("m=audio 5000 RTP/AVP 0", "a=rtpmap:0 G723/8000"), err: sdp.ErrNoCodec},
+		{name: "video only", offer: offer("m=video 6000 RTP/AVP 96"), err: sdp.ErrNoAudio},
+		{name: "no streams", offer: offer("a=x"), err: sdp.ErrNoAudio},
+		{name: "encrypted only", offer: offer("m=audio 5000 RTP/SAVP 0"), err: sdp.ErrNoAudio},
+		{name: "switched off", offer: offer("m=audio 0 RTP/AVP 0"), err: sdp.ErrNoAudio},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d, err := sdp.Parse(tt.offer)
+			if !errors.Is(err, tt.err) || tt.err == nil && err != nil {
+				t.Fatalf("error %v, want %v", err, tt.err)
+			}
+			if err != nil {
+				return
+			}
+			if diff := cmp.Diff(tt.want, d.Format(), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+				t.Error(diff)
+			}
+			answer := string(local.Answer(d))
+			var streams []string
+			for line := range strings.Lines(answer) {
+				line = strings.TrimSpace(line)
+				if strings.HasPrefix(line, "m=") || strings.HasSuffix(line, "only") || line == "a=inactive" {
+					streams = append(streams, line)
+				}
+			}
+			if got := strings.Join(streams, " "); got != tt.answer {
+				t.Errorf("the answer's streams are %q, want %q", got, tt.answer)
+			}
+			if !strings.Contains(answer, " 0 ") {
+				if _, err := sdp.Parse([]byte(answer)); err != nil {
+					t.Errorf("the answer cannot be read: %v\n%s", err, answer)
+				}
+			}
+		})
+	}
+	for name, bad := range map[string]string{"empty": "", "text": "hello", "cut": "v=0\r\no=", "huge": strings.Repeat("a", 1<<20)} {
+		if _, err := sdp.Parse([]byte(bad)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestOffer(t *testing.T) {
+	d, err := sdp.Parse(local.Offer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := media.Format{Remote: netip.MustParseAddrPort("127.0.0.1:4000"), EventType: 101, Send: true, Receive: true}
+	if got := d.Format(); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(offer("m=audio 5000 RTP/AVP 0 101", "a=rtpmap:101 telephone-event/8000", "a=sendonly"))
+	f.Add(offer("m=audio 99999 RTP/AVP x", "c=IN IP4 example.com/127"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if d, err := sdp.Parse(body); err == nil {
+			local.Answer(d)
+		}
+	})
+}
