@@ -5,7 +5,8 @@
 // Levels: debug and trace are Debug; log, info, dir, table, group, count and time are Info; warn is Warn; error
 // and a failed assert are Error. Values are shown as Node shows them, but always bounded (see [Inspect]). A
 // script cannot flood the log: a message is cut at 16 KiB, and after 100 messages in one second the rest of that
-// second is dropped, which one message says. In a dry run nothing is printed.
+// second is dropped, which one message says. Texts under names such as token, secret, password and authorization
+// are masked. In a dry run nothing is printed.
 package console
 
 import (

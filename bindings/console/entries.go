@@ -136,10 +136,17 @@ func (in *inspector) pairs(o *goja.Object, keys []string, depth, written int) in
 			in.out.WriteString(p.accessor)
 			continue
 		}
+		if _, ok := p.value.(goja.String); ok && secret.MatchString(key) {
+			in.out.WriteString("'********'")
+			continue
+		}
 		in.nested(p.value, depth)
 	}
 	return written
 }
+
+// secret matches the names of properties whose text is masked: a log is no place for what opens doors.
+var secret = regexp.MustCompile(`(?i)^(auth|authorization|.*(password|secret|token|api_?key))$`)
 
 // members writes the extra properties of a function or error, if there are any.
 func (in *inspector) members(o *goja.Object, depth int, open string, without map[string]bool) {
