@@ -150,8 +150,8 @@ var kinds = []work{
 	{"JSON outside scripts", []string{"encoding/json."}},
 	{"HTTP write", []string{"net.(*conn).Write", "internal/poll.(*FD).Write"}},
 	{"HTTP read", []string{"net.(*conn).Read", "internal/poll.(*FD).Read"}},
+	{"session life: mailbox, timers, turns, finding the call", []string{module + "runtime.", module + "bindings/", module + "call.", module + "drivers/", module + "server."}},
 	{"HTTP server around them", []string{"net/http.", "net/textproto."}},
-	{"session life: mailbox, timers, turns", []string{module + "runtime.", module + "bindings/", module + "call."}},
 	{"goroutines and scheduler", []string{"runtime.mcall", "runtime.schedule", "runtime.findRunnable", "runtime.morestack", "runtime.newproc", "runtime.goready", "runtime.sysmon", "runtime.mstart"}},
 	{"everything else", []string{""}},
 }

@@ -99,16 +99,13 @@ func announced(ctx context.Context, logs io.Reader, app string) (time.Duration, 
 				break
 			}
 			pending = rest
-			var entry struct {
-				Msg, App, Error string
-				Took            time.Duration
-			}
+			var entry struct{ Msg, App, Error, Took string }
 			if json.Unmarshal(line, &entry) != nil || entry.App != app {
 				continue
 			}
 			switch {
 			case entry.Msg == "version is live":
-				return entry.Took, nil
+				return time.ParseDuration(entry.Took)
 			case entry.Error != "":
 				return 0, fmt.Errorf("%s: %s: %s", app, entry.Msg, entry.Error)
 			}

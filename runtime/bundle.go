@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -88,6 +89,8 @@ func (rt *Runtime) build(app string, settings Settings, files fs.FS, entry strin
 type bundler struct {
 	rt    *Runtime
 	files fs.FS
+
+	mu    sync.Mutex // esbuild asks from many goroutines
 	read  map[string][]byte
 	total int
 	probe []string // paths that were looked for and not found
@@ -104,9 +107,15 @@ func (b *bundler) setup(build api.PluginBuild) {
 			// esbuild puts "./" before a name that it also finds in the process's working directory.
 			return api.OnResolveResult{Path: path.Clean(a.Path), Namespace: "scripts"}, nil
 		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
 		return b.resolve(a)
 	})
-	load := func(a api.OnLoadArgs) (api.OnLoadResult, error) { return b.load(a.Namespace, a.Path) }
+	load := func(a api.OnLoadArgs) (api.OnLoadResult, error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.load(a.Namespace, a.Path)
+	}
 	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "scripts"}, load)
 	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: stdlibNamespace}, load)
 	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: nativeNamespace}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {

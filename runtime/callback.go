@@ -45,6 +45,9 @@ func (s *Session) wait(ctx context.Context, cb *callback, start func() (goja.Val
 	if !s.post(func() error { return cb.begin(start) }, cb) {
 		return &Fault{Kind: FaultClosed, Message: "the session has ended"}
 	}
+	if clock, ok := s.clock.(cancelWatcher); ok {
+		defer clock.AfterCancel(ctx, cb.wake)()
+	}
 	s.endWork() // the caller's, until wake
 	select {
 	case <-cb.done:

@@ -1,6 +1,9 @@
 package runtime
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Clock tells a session the time and wakes it. Sessions never read the machine's clock: a virtual clock
 // makes a half-hour call run in milliseconds, and a recorded one makes a replay exact.
@@ -21,6 +24,11 @@ type Timer = interface{ Stop() bool }
 type WorkTracker interface {
 	Begin()
 	End()
+}
+
+// cancelWatcher is implemented by a WorkTracker that must learn of a context's end before time may pass.
+type cancelWatcher interface {
+	AfterCancel(ctx context.Context, f func()) (stop func())
 }
 
 // SystemClock is the machine's clock.

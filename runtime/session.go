@@ -38,6 +38,7 @@ type Session struct {
 	exports   *goja.Object
 	instances map[Module]Instance
 	globals   map[string]goja.Value
+	imported  map[string]goja.Value
 	rejected  []*goja.Promise
 	timers    timerQueue
 	values    map[any]any
@@ -500,6 +501,7 @@ func (s *Session) finish(f *Fault) {
 		s.exports = nil
 		s.instances = nil
 		s.globals = nil
+		s.imported = nil
 	}
 	s.mu.Lock()
 	s.released = true

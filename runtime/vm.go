@@ -111,13 +111,21 @@ func (s *Session) native(c goja.FunctionCall) goja.Value {
 	return goja.Undefined()
 }
 
-// Import returns the exports of a Go module. On the session's goroutine.
+// Import returns the exports of a Go module, one object for the whole session. On the session's goroutine.
 func (s *Session) Import(specifier string) (goja.Value, bool) {
+	if v, ok := s.imported[specifier]; ok {
+		return v, true
+	}
 	module, ok := s.rt.imports[specifier]
 	if !ok {
 		return nil, false
 	}
-	return s.instance(module).Import(specifier), true
+	v := s.instance(module).Import(specifier)
+	if s.imported == nil {
+		s.imported = map[string]goja.Value{}
+	}
+	s.imported[specifier] = v
+	return v, true
 }
 
 func (s *Session) instance(module Module) Instance {

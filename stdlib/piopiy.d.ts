@@ -128,6 +128,7 @@ interface Stream extends AsyncIterableIterator<Int16Array> {
   /** Waits for the next frame; done is true when the stream has ended. */
   next(): Promise<IteratorResult<Int16Array, undefined>>
   return(value?: any): Promise<IteratorResult<Int16Array, any>>
+  [Symbol.asyncIterator](): this
   /**
    * Plays audio to the caller, after what is playing already.
    * @param audio samples, bytes, or base64 text; up to 6 MiB
@@ -586,7 +587,7 @@ declare module 'piopiy/env' {
 
 /**
  * Sends an HTTP request.
- * @throws TypeError when no answer comes; its code says why, such as ECONNREFUSED, ENOTFOUND, ETIMEDOUT or EBLOCKED. AbortError when the signal fires, TimeoutError after the time-out
+ * @throws TypeError when no answer comes; its code says why, such as ECONNREFUSED, ENOTFOUND, EBLOCKED (not public) or ETOOBIG. AbortError when the signal fires, TimeoutError after the time-out
  */
 declare function fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
 
@@ -609,6 +610,9 @@ interface RequestInit {
   priority?: 'auto' | 'high' | 'low'
   duplex?: 'half'
   keepalive?: boolean
+  /** Not available: only what means nothing is accepted. */
+  integrity?: ''
+  window?: null
 }
 
 /** A body: text, bytes, a form. Plain objects are refused: use JSON.stringify. */

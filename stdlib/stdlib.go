@@ -12,3 +12,14 @@ var files embed.FS
 
 // Files returns the modules: piopiy/hours.ts is what `import 'piopiy/hours'` means.
 func Files() fs.FS { return files }
+
+// Declarations is piopiy.d.ts: the TypeScript declarations of everything a script can touch.
+//
+//go:embed piopiy.d.ts
+var Declarations string
+
+// TSConfig is a tsconfig.json under which editors and tsc check scripts against Declarations alone, without a
+// browser's or Node's names.
+//
+//go:embed tsconfig.json
+var TSConfig string

@@ -162,7 +162,7 @@ func TestFailuresNameTheLine(t *testing.T) {
 	session := k.Session(map[string]string{"main.ts": "import { load } from './crm'\nexport async function main() {\n  await load()\n}", "crm.ts": "export async function load() {\n  const r = await fetch('http://127.0.0.1:1/')\n  return r.json()\n}"})
 	_, err := runtimetest.Call(t.Context(), session, "main")
 	var f *runtime.Fault
-	if !errors.As(err, &f) || f.Position.String() != "crm.ts:2:24" || !strings.Contains(f.Message, "nothing listens") {
+	if !errors.As(err, &f) || f.Position.String() != "crm.ts:2:25" || !strings.Contains(f.Message, "nothing listens") {
 		t.Errorf("%v at %s", err, f.Position)
 	}
 }

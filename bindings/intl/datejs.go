@@ -51,7 +51,9 @@ func (r *realm) time(v goja.Value) time.Time {
 	if goja.IsUndefined(v) {
 		return r.now()
 	}
-	t, err := timeOf(v.ToNumber().ToFloat())
+	ms, err := toFloat(v)
+	check(r.vm, err)
+	t, err := timeOf(ms)
 	check(r.vm, err)
 	return t
 }

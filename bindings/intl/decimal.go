@@ -45,13 +45,26 @@ func decimalFrom(v goja.Value) (decimal, error) {
 	if obj, ok := v.(*goja.Object); ok {
 		v = primitive(obj)
 	}
+	if _, ok := v.(*goja.Symbol); ok {
+		_, err := toFloat(v)
+		return decimal{}, err
+	}
 	switch x := v.Export().(type) {
 	case *big.Int:
 		return decimalText(x.String()), nil
 	case string:
 		return decimalText(x), nil
 	}
-	return decimalOf(v.ToNumber().ToFloat()), nil
+	f, err := toFloat(v)
+	return decimalOf(f), err
+}
+
+// toFloat is ToNumber. goja lets Symbols through, so they are turned away here.
+func toFloat(v goja.Value) (float64, error) {
+	if _, ok := v.(*goja.Symbol); ok {
+		return 0, typeError("a Symbol is no number")
+	}
+	return v.ToNumber().ToFloat(), nil
 }
 
 // primitive is ToPrimitive with the hint number, for wrappers, dates and objects with valueOf.

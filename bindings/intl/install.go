@@ -14,32 +14,42 @@ import (
 // and toLocaleUpperCase of String. Arrays follow, as they ask their elements. It loads no locale: that waits for
 // the first call of a method.
 func (m *Module) Repair(vm *goja.Runtime) error {
-	toLocaleString := vm.ToValue(m.toLocaleString)
-	for _, c := range []struct {
-		class   string
-		methods []repair
-	}{
-		{"Date", []repair{{"toLocaleString", toLocaleString}, {"toLocaleDateString", vm.ToValue(m.toLocaleDateString)}, {"toLocaleTimeString", vm.ToValue(m.toLocaleTimeString)}}},
-		{"Number", []repair{{"toLocaleString", toLocaleString}}},
-		{"String", []repair{{"localeCompare", vm.ToValue(localeCompare)}, {"toLocaleLowerCase", vm.ToValue(toLocaleLowerCase)}, {"toLocaleUpperCase", vm.ToValue(toLocaleUpperCase)}}},
+	var shared *goja.Object
+	for _, r := range []repair{
+		{"Date", "toLocaleString", 0, m.toLocaleString},
+		{"Number", "toLocaleString", 0, nil},
+		{"Date", "toLocaleDateString", 0, m.toLocaleDateString},
+		{"Date", "toLocaleTimeString", 0, m.toLocaleTimeString},
+		{"String", "localeCompare", 1, localeCompare},
+		{"String", "toLocaleLowerCase", 0, toLocaleLowerCase},
+		{"String", "toLocaleUpperCase", 0, toLocaleUpperCase},
 	} {
-		proto, err := prototype(vm, c.class)
+		proto, err := prototype(vm, r.class)
 		if err != nil {
 			return err
 		}
-		for _, r := range c.methods {
-			// Set keeps the attributes that the standard gives a method.
-			if err := proto.Set(r.name, r.call); err != nil {
-				return err
+		f := shared
+		if r.call != nil {
+			f = vm.ToValue(r.call).(*goja.Object)
+			must(f.DefineDataProperty("name", vm.ToValue(r.name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE))
+			if r.length != 0 {
+				must(f.DefineDataProperty("length", vm.ToValue(r.length), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE))
 			}
+			shared = f
+		}
+		// Set keeps the attributes that the standard gives a method.
+		if err := proto.Set(r.name, f); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// repair is a method to replace. Without a call of its own it gets the function of the repair before it.
 type repair struct {
-	name string
-	call goja.Value
+	class, name string
+	length      int
+	call        func(goja.FunctionCall, *goja.Runtime) goja.Value
 }
 
 func prototype(vm *goja.Runtime, class string) (*goja.Object, error) {

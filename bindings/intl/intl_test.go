@@ -70,6 +70,7 @@ func TestAnswers(t *testing.T) {
 		{"class F extends Intl.NumberFormat { two(n) { return this.format(n) + '!' } }; const f = new F('en'); f.two(1) + (f instanceof F)", "1!true"},
 		{"const f = new Intl.NumberFormat('en'); f.format === f.format && f.format.length + f.format.name", "1"},
 		{"Object.keys(Intl.DateTimeFormat.prototype).length + Intl.DateTimeFormat.name + Intl.DateTimeFormat.length", "0DateTimeFormat0"},
+		{"Date.prototype.toLocaleString.name + Number.prototype.toLocaleString.name + String.prototype.localeCompare.length", "toLocaleStringtoLocaleString1"},
 		{"Object.getOwnPropertyDescriptor(Date.prototype, 'toLocaleString').enumerable", "false"},
 		{"JSON.stringify(new Intl.NumberFormat('en').formatToParts(-1.5))", `[{"type":"minusSign","value":"-"},{"type":"integer","value":"1"},{"type":"decimal","value":"."},{"type":"fraction","value":"5"}]`},
 	} {
@@ -126,6 +127,9 @@ func TestRefusals(t *testing.T) {
 		{"(1).toLocaleString('en', { maximumFractionDigits: 101 })", "RangeError", "between 0 and 20"},
 		{"(1).toLocaleString('en', { minimumFractionDigits: 3, maximumFractionDigits: 1 })", "RangeError", "more than maximumFractionDigits"},
 		{"(1).toLocaleString('en', { roundingIncrement: 5, maximumFractionDigits: 2 })", "RangeError", "roundingIncrement: 5 is not supported"},
+		{"new Intl.NumberFormat('en').format(Symbol())", "TypeError", "Symbol"},
+		{"new Intl.DateTimeFormat('en').format(Symbol())", "TypeError", "Symbol"},
+		{"(1).toLocaleString('en-DE', { style: 'currency', currency: 'EUR', currencyDisplay: 'name' })", "RangeError", "supported: symbol, narrowSymbol, code"},
 		{"new Intl.Segmenter()", "TypeError", "Intl.Segmenter is not supported by piopiyd"},
 		{"new Intl.DisplayNames('en', { type: 'region' })", "TypeError", "Intl.DisplayNames is not supported by piopiyd"},
 		{"Intl.PluralRules('en')", "TypeError", "must be called with new"},

@@ -20,6 +20,7 @@ type numberSystem struct {
 	PercentStyle numberStyle            `json:"percentStyle"`
 	Currency     moneyStyle             `json:"currency"`
 	Special      map[string]*moneyStyle `json:"special"` // currencies that the locale writes its own way
+	Muddled      []string               `json:"muddled"` // currencies of whose names nothing is known for certain
 	Units        map[string]affixes     `json:"units"`   // round a currency's name, by plural category
 }
 

@@ -64,6 +64,9 @@ func readNumberOptions(vm *goja.Runtime, l *locale, v goja.Value) (numberOptions
 	if o.signDisplay == "" {
 		o.signDisplay = "auto"
 	}
+	if b.err == nil && o.display == "name" && slices.Contains(l.numbers(o.numbering).Muddled, o.currency) {
+		b.fail(rangeError("Intl.%s: currencyDisplay: \"name\" is not supported by piopiyd for %s in locale %q; supported: symbol, narrowSymbol, code", numberClass, o.currency, l.name))
+	}
 	return o, b.err
 }
 

@@ -84,7 +84,9 @@ func (r *realm) pluralRules(intl *goja.Object) {
 	}, []method{
 		{"select", 1, func(call goja.FunctionCall) goja.Value {
 			p := state(call.This, "select")
-			return r.vm.ToValue(p.choose(decimalOf(call.Argument(0).ToNumber().ToFloat())))
+			n, err := toFloat(call.Argument(0))
+			check(r.vm, err)
+			return r.vm.ToValue(p.choose(decimalOf(n)))
 		}},
 		{"resolvedOptions", 0, func(call goja.FunctionCall) goja.Value {
 			p := state(call.This, "resolvedOptions")

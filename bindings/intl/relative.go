@@ -87,7 +87,8 @@ func (r *realm) relativeTimeFormat(intl *goja.Object) {
 
 // format answers both as text and as parts.
 func (f *relativeFormatter) format(r *realm, call goja.FunctionCall) (string, goja.Value) {
-	n := call.Argument(0).ToNumber().ToFloat()
+	n, err := toFloat(call.Argument(0))
+	check(r.vm, err)
 	unit := call.Argument(1).String()
 	if math.IsNaN(n) || math.IsInf(n, 0) {
 		check(r.vm, rangeError("Intl.%s: the number is %v; it must be finite", relativeClass, n))

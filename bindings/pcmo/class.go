@@ -43,7 +43,7 @@ var constructors = func() map[string]*goja.Program {
 		"Pcmo":            {"auth", "this.auth = auth"},
 		"Flow":            {"auth", "this.auth = auth"},
 	} {
-		m[name] = goja.MustCompile("", `(function (prototype, TypeError, init) {
+		m[name] = goja.MustCompile("", `(function (prototype, init) {
 function `+name+`(`+c.params+`) {
   if (new.target === undefined) throw new TypeError("Class constructor `+name+` cannot be invoked without 'new'");
   `+c.body+`;
@@ -59,7 +59,7 @@ return `+name+`; })`, true)
 func (in *instance) newClass(name string, list []method, init ...goja.Value) *goja.Object {
 	made := make(map[string]goja.Value, 1+len(list))
 	proto := in.vm.NewDynamicObject(&prototype{in: in, list: list, made: made})
-	class := in.run(constructors[name], append([]goja.Value{proto, in.vm.GlobalObject().Get("TypeError")}, init...)...)
+	class := in.run(constructors[name], append([]goja.Value{proto}, init...)...)
 	made["constructor"] = class
 	return class
 }

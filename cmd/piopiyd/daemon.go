@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/piopiy/piopiyd/bindings"
 	bindcall "github.com/piopiy/piopiyd/bindings/call"
 	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
+	"github.com/piopiy/piopiyd/bindings/intl"
 	bindpcmo "github.com/piopiy/piopiyd/bindings/pcmo"
 	"github.com/piopiy/piopiyd/bindings/stream"
 	"github.com/piopiy/piopiyd/call"
@@ -104,7 +106,12 @@ func newRuntime(cfg config.Config, j *journal.Journal, watch runtime.Observer, l
 
 // runtimeConfig translates a configuration. j may be nil, for commands that leave no trace.
 func runtimeConfig(cfg config.Config, j *journal.Journal, watch runtime.Observer, log *slog.Logger) (runtime.Config, error) {
+	// Scripts live in one time zone: TZ's, or else UTC, never whatever the machine happens to be set to.
+	if os.Getenv("TZ") == "" {
+		time.Local = time.UTC
+	}
 	options := bindings.Options{
+		Intl:  intl.Options{TimeZone: time.Local.String()},
 		Fetch: outbound.Options{Allow: cfg.Fetch.Allow, Timeout: cfg.Fetch.Timeout, MaxBody: int64(cfg.Fetch.MaxBody)},
 		PIOPIY: bindpcmo.Options{
 			ClassicURL:     strings.TrimSuffix(strings.TrimRight(cfg.Piopiy.URLV1, "/"), "/v1"),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/piopiy/piopiyd/config"
 	"github.com/piopiy/piopiyd/scripts"
+	"github.com/piopiy/piopiyd/stdlib"
 )
 
 type initCommand struct {
@@ -99,9 +100,14 @@ func planned(dir, template, app string) ([]file, error) {
 			return nil, err
 		}
 	}
-	settings := filepath.Join(dir, defaultConfig)
-	if _, err := os.Lstat(settings); errors.Is(err, fs.ErrNotExist) {
-		files = append(files, file{settings, []byte(config.Example())})
+	for _, f := range []file{
+		{filepath.Join(dir, "scripts", "piopiy.d.ts"), []byte(stdlib.Declarations)},
+		{filepath.Join(dir, "scripts", "tsconfig.json"), []byte(stdlib.TSConfig)},
+		{filepath.Join(dir, defaultConfig), []byte(config.Example())},
+	} {
+		if _, err := os.Lstat(f.path); errors.Is(err, fs.ErrNotExist) {
+			files = append(files, f)
+		}
 	}
 	return files, nil
 }

@@ -33,6 +33,7 @@ type commands struct {
 	Check    checkCommand    `cmd:"" help:"Compile and try apps without serving them; say what is wrong and where."`
 	Init     initCommand     `cmd:"" help:"Begin with a template."`
 	Call     callCommand     `cmd:"" help:"Play a simulated call in the terminal, on a virtual clock."`
+	Run      runCommand      `cmd:"" help:"Call a function that a script exports, such as one that places a call, and print its result."`
 	Calls    callsCommand    `cmd:"" help:"List recent calls."`
 	Timeline timelineCommand `cmd:"" help:"Show the journal of a call: all that entered and left the script."`
 	Versions versionsCommand `cmd:"" help:"List the apps and their live versions, or the versions of one app."`

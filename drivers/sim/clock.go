@@ -23,6 +23,7 @@ type Clock struct {
 	seq    uint64
 	busy   int // who is at work
 	movers int // simulated calls under way
+	alarms map[*alarm]struct{}
 }
 
 // Epoch is where virtual time begins when nobody says otherwise: a Monday morning.
@@ -91,7 +92,7 @@ func (c *Clock) Advance(d time.Duration) {
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	g := c.newGate()
 	t := c.AfterFunc(d, g.open)
-	undo := context.AfterFunc(ctx, g.open)
+	undo := c.AfterCancel(ctx, g.open)
 	g.wait()
 	undo()
 	t.Stop()
@@ -99,6 +100,47 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// alarm is what to do when a context ends.
+type alarm struct {
+	ctx context.Context
+	f   func()
+}
+
+// AfterCancel has f run when ctx ends, until stop is called. Unlike context.AfterFunc it leaves no moment in which
+// time could pass: a context that a simulated call ends has run its f when the hang-up is over.
+func (c *Clock) AfterCancel(ctx context.Context, f func()) (stop func()) {
+	a := &alarm{ctx, sync.OnceFunc(f)}
+	c.mu.Lock()
+	if c.alarms == nil {
+		c.alarms = map[*alarm]struct{}{}
+	}
+	c.alarms[a] = struct{}{}
+	c.mu.Unlock()
+	undo := context.AfterFunc(ctx, a.f) // for contexts that somebody else ends
+	return func() {
+		undo()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.alarms, a)
+	}
+}
+
+// raise runs what waits for contexts that have ended. The caller is at work.
+func (c *Clock) raise() {
+	var due []*alarm
+	c.mu.Lock()
+	for a := range c.alarms {
+		if a.ctx.Err() != nil {
+			due = append(due, a)
+			delete(c.alarms, a)
+		}
+	}
+	c.mu.Unlock()
+	for _, a := range due {
+		a.f()
+	}
 }
 
 // move lets time run until the matching pause.

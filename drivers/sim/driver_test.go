@@ -235,11 +235,11 @@ func TestDeadEnds(t *testing.T) {
 		}
 	})
 	t.Run("an app that never answers", func(t *testing.T) {
+		clock := sim.NewClock(time.Time{})
 		a := &app{answer: func(ctx context.Context, _ *call.Call) (pcmo.Document, error) {
-			<-ctx.Done()
-			return nil, context.Cause(ctx)
+			return nil, clock.Sleep(ctx, 24*time.Hour)
 		}}
-		result := sim.Dial(t, a).HangupAfter(time.Minute).Ends(call.SideCaller)
+		result := sim.Dial(t, a).With(sim.Options{Clock: clock}).HangupAfter(time.Minute).Ends(call.SideCaller)
 		if result.Length != time.Minute || len(a.cdrs) != 1 || a.cdrs[0].Status != call.StatusMissed {
 			t.Errorf("%s", result)
 		}

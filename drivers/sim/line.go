@@ -93,6 +93,7 @@ func (l *line) end(by call.Side, cause string, dead DeadEnd) {
 	l.over, l.dead = true, dead
 	l.mu.Unlock()
 	l.cancel(&call.HangupError{By: by, Cause: cause})
+	l.clock.raise()
 	if resting != nil {
 		resting.open()
 	}
@@ -107,7 +108,7 @@ func (l *line) rest(ctx context.Context, g *gate) error {
 	if over {
 		g.open()
 	}
-	stop := context.AfterFunc(ctx, g.open)
+	stop := l.clock.AfterCancel(ctx, g.open)
 	g.wait()
 	stop()
 	l.mu.Lock()

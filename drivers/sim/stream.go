@@ -127,7 +127,7 @@ func (s *stream) rest(ctx context.Context, d time.Duration) error {
 	s.reader = g
 	s.mu.Unlock()
 	t := s.clock.AfterFunc(d, g.open)
-	undo := context.AfterFunc(ctx, g.open)
+	undo := s.clock.AfterCancel(ctx, g.open)
 	g.wait()
 	undo()
 	t.Stop()

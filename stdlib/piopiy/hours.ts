@@ -19,14 +19,15 @@ function dayIndex(text: string, plan: string): number {
 }
 
 function parse(plan: string): Span[] {
-  return plan.split(/[;,]\s*(?=[A-Z])/).map(part => {
+  return plan.split(/;|,\s/).map(part => {
     const match = /^([A-Za-z,-]+)\s+(\S+?)-(\S+)$/.exec(part.trim())
     if (!match) throw new TypeError(`hours: ${JSON.stringify(part)} is not of the form "Mon-Fri 09:00-18:00"`)
     const on = days.map(() => false)
     for (const range of match[1].split(',')) {
       const [first, last = first] = range.split('-')
+      const begin = dayIndex(first, plan)
       const end = dayIndex(last, plan)
-      for (let d = dayIndex(first, plan); ; d = (d + 1) % 7) {
+      for (let d = begin; ; d = (d + 1) % 7) {
         on[d] = true
         if (d === end) break
       }

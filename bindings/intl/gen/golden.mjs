@@ -14,14 +14,14 @@ const [file, count, ...tags] = process.argv.slice(2)
 if (file) {
   const all = tags.length ? tags : languages.flatMap(localesOf)
   const lines = all.flatMap(tag => [
-    ...sweeps.dates(tag, Number(count), 1), ...sweeps.numbers(tag, Number(count), 1, currencies), ...sweeps.money(tag, currencies), ...sweeps.words(tag)])
+    ...sweeps.dates(tag, Number(count), 1), ...sweeps.numbers(tag, Number(count), 1, currencies), ...sweeps.money(tag, currencies, 1), ...sweeps.words(tag)])
   writeFileSync(file, JSON.stringify({ count: Number(count), tags: all, currencies }) + '\n' + lines.map(l => JSON.stringify(l)).join('\n') + '\n')
 } else {
   const main = new Set(languages), comparing = new Set(['de', 'en', 'es', 'fr', 'id', 'it', 'nl', 'pl', 'pt', 'tr'])
   const locales = Object.fromEntries(languages.flatMap(localesOf).map(tag => {
-    const n = main.has(tag) || tag === 'en-US' || tag === 'en-IN' ? 600 : 60
+    const all = main.has(tag) || tag === 'en-US' || tag === 'en-IN', n = all ? 300 : 25, nth = all ? 1 : 16
     return [tag, {
-      count: n, dates: hash(sweeps.dates(tag, n, 1)), numbers: hash(sweeps.numbers(tag, n, 1, currencies)), money: hash(sweeps.money(tag, currencies)), words: hash(sweeps.words(tag)),
+      count: n, nth, dates: hash(sweeps.dates(tag, n, 1)), numbers: hash(sweeps.numbers(tag, n, 1, currencies)), money: hash(sweeps.money(tag, currencies, nth)), words: hash(sweeps.words(tag)),
       ...(comparing.has(tag.split('-')[0]) && { collation: hash(sweeps.collation(tag, n, 1)) }),
     }]
   }))

@@ -50,7 +50,7 @@ function systemOf(tag, numberingSystem) {
   // Where a locale treats its own currency specially, ICU 78 muddles names: "MNT 1,234.5 tugriks0". Those are refused.
   const muddled = currencies.filter(c => [1, 2, 5, 1234.5].some(n => {
     const parts = nf({ ...money(c), currencyDisplay: 'name' }).formatToParts(n)
-    return parts[0].type !== 'integer' || parts.at(-1).type !== 'currency' || parts.filter(p => p.type === 'currency').length !== 1
+    return parts.findIndex(p => p.type === 'currency') < parts.findLastIndex(p => digits.has(p.type)) || parts.filter(p => p.type === 'currency').length !== 1
   }))
   const plain = currencies.find(c => !muddled.includes(c))
   const out = {

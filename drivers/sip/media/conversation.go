@@ -21,9 +21,6 @@ type Conversation struct {
 // NewConversation returns the conversation of a caller.
 func NewConversation(caller *Session) *Conversation { return &Conversation{caller: caller} }
 
-// silence is what a party hears who hears nothing.
-var silence Frame
-
 // Tick moves the conversation on by one frame.
 func (c *Conversation) Tick() {
 	var said, heard, fromCallee, extra Frame
@@ -59,8 +56,13 @@ func (c *Conversation) Tick() {
 }
 
 // Play plays a clip to the caller. A clip that still plays is stopped.
-func (c *Conversation) Play(clip []int16) *Playback {
-	p := &Playback{clip: clip, done: make(chan struct{})}
+func (c *Conversation) Play(clip []int16) *Playback { return c.play(&Playback{clip: clip}) }
+
+// Loop plays a clip to the caller again and again, until something else plays or it is stopped.
+func (c *Conversation) Loop(clip []int16) *Playback { return c.play(&Playback{clip: clip, loop: true}) }
+
+func (c *Conversation) play(p *Playback) *Playback {
+	p.done = make(chan struct{})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stop()
@@ -126,6 +128,7 @@ func (c *Conversation) Record(r *Recorder) *Recorder {
 type Playback struct {
 	clip []int16
 	at   int
+	loop bool
 	done chan struct{}
 }
 
@@ -141,5 +144,8 @@ func (p *Playback) readFrame(dst *Frame) bool {
 	n := copy(dst[:], p.clip[p.at:])
 	clear(dst[n:])
 	p.at += n
+	if p.loop && p.over() {
+		p.at = 0
+	}
 	return true
 }

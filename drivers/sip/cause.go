@@ -1,0 +1,117 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/drivers/sip/sdp"
+	"github.com/piopiy/piopiyd/drivers/sip/ua"
+)
+
+// More causes of ITU-T Q.850 than package call names.
+const (
+	causeUnallocated  = "UNALLOCATED_NUMBER"
+	causeIncompatible = "INCOMPATIBLE_DESTINATION"
+	causeNoReply      = "RECOVERY_ON_TIMER_EXPIRE"
+)
+
+// code says what a cause is in SIP and in Q.850.
+type code struct {
+	cause  string
+	status int
+	phrase string
+	q850   int
+}
+
+var codes = []code{
+	{call.CauseNormal, 480, "Temporarily Unavailable", 16},
+	{call.CauseBusy, 486, "Busy Here", 17},
+	{call.CauseNoAnswer, 480, "Temporarily Unavailable", 19},
+	{call.CauseRejected, 603, "Decline", 21},
+	{call.CauseUnreachable, 404, "Not Found", 3},
+	{causeUnallocated, 404, "Not Found", 1},
+	{causeIncompatible, 488, "Not Acceptable Here", 88},
+	{causeNoReply, 408, "Request Timeout", 102},
+	{call.CauseTemporaryFailure, 500, "Server Internal Error", 41},
+	{call.CauseCongestion, 503, "Service Unavailable", 42},
+	{call.CauseTimeLimit, 480, "Temporarily Unavailable", 31},
+	{call.CauseCancelled, 487, "Request Terminated", 16},
+	{call.CauseElsewhere, 486, "Busy Here", 26},
+}
+
+// codeOf returns what to answer for a cause; a cause that is not known is a decline.
+func codeOf(cause string) code {
+	for _, c := range codes {
+		if c.cause == cause {
+			return c
+		}
+	}
+	return code{cause, 603, "Decline", 31}
+}
+
+// reason is the Reason header for a cause (RFC 3326).
+func (c code) reason() string { return fmt.Sprintf(`Q.850;cause=%d;text="%s"`, c.q850, c.cause) }
+
+// causeOfReason reads a Reason header; "" when it has no cause of Q.850 that is known.
+func causeOfReason(reason string) string {
+	if len(reason) < 5 || !strings.EqualFold(reason[:5], "Q.850") {
+		return ""
+	}
+	for part := range strings.SplitSeq(reason, ";") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		if n, err := strconv.Atoi(value); err == nil && strings.EqualFold(name, "cause") {
+			for _, c := range codes {
+				if c.q850 == n {
+					return c.cause
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// causeOf is the cause of a call that was not taken.
+func causeOf(err error) string {
+	var rejected *ua.Rejected
+	switch {
+	case errors.As(err, &rejected):
+	case errors.Is(err, sdp.ErrNoCodec), errors.Is(err, sdp.ErrNoAudio):
+		return causeIncompatible
+	default:
+		return causeNoReply
+	}
+	if cause := causeOfReason(rejected.Reason); cause != "" && cause != call.CauseNormal {
+		return cause
+	}
+	switch s := rejected.Status; {
+	case s == 486 || s == 600:
+		return call.CauseBusy
+	case s == 480 || s == 408:
+		return call.CauseNoAnswer
+	case s == 487:
+		return call.CauseCancelled
+	case s == 404 || s == 410 || s == 484 || s == 604:
+		return causeUnallocated
+	case s == 488 || s == 606 || s == 415:
+		return causeIncompatible
+	case s == 503:
+		return call.CauseCongestion
+	case s == 603 || s == 401 || s == 403 || s == 407:
+		return call.CauseRejected
+	}
+	return call.CauseTemporaryFailure
+}
+
+// refusal is what a call is answered with that cannot be taken at all.
+func refusal(err error) (status int, phrase string) {
+	if errors.Is(err, sdp.ErrNoAudio) || errors.Is(err, sdp.ErrNoCodec) {
+		return 488, "Not Acceptable Here"
+	}
+	if errors.Is(err, errBadOffer) {
+		return 400, "Bad Session Description"
+	}
+	return 503, "Service Unavailable"
+}

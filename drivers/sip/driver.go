@@ -1,0 +1,279 @@
+// Package sip carries the calls of SIP phones: it answers them, plays and records, collects digits, connects other
+// phones and streams sound, all by itself. It is the driver for a machine without a carrier's platform.
+//
+// A call to sip:APP@host is answered by the app APP (Options.Route decides). Signalling is in package ua, sound in
+// package media, voices in package speech; this package makes a [call.Line] of them.
+package sip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/drivers/sip/media"
+	"github.com/piopiy/piopiyd/drivers/sip/speech"
+	"github.com/piopiy/piopiyd/drivers/sip/ua"
+)
+
+// Name is the driver's name.
+const Name = "sip"
+
+// Options set up a Driver. Only Inbox has no default.
+type Options struct {
+	// Listen is the address for SIP over UDP and TCP (default 127.0.0.1:5060).
+	Listen string
+	// Advertise is the host that phones reach us at, where it is not the address that packets leave from: behind a
+	// NAT. An IP address; it goes into SIP and SDP.
+	Advertise string
+	// RTPLow and RTPHigh bound the UDP ports for sound (default 0, 0: the system chooses).
+	RTPLow, RTPHigh int
+	// StrictRTP takes sound only from the address that the phone's description names. Otherwise the first source
+	// counts, which is what phones behind a NAT need.
+	StrictRTP bool
+
+	// Users are the phones that may register and be called: name to password.
+	Users map[string]string
+	// Realm is what their passwords are for (default "piopiyd").
+	Realm string
+	// KnownOnly refuses calls from everybody but users and trunks.
+	KnownOnly bool
+	// Trunks are the carriers that numbers are called through; calls from their addresses need no password.
+	Trunks []Trunk
+	// AllowHosts are the hosts that apps may call by sip: URI beside the users: names, addresses or networks
+	// (CIDR). Everything else is refused.
+	AllowHosts []string
+
+	// Route finds the app for a called user or number. nil: every user part names its app.
+	Route func(to string) (app string, ok bool)
+	// Inbox takes events and CDRs. Required.
+	Inbox call.Inbox
+	// Asker asks other people's web servers for what follows an input.
+	Asker call.Asker
+	// Fault is the fault policy of apps without one in Faults.
+	Fault  call.FaultPolicy
+	Faults map[string]call.FaultPolicy
+	// Observe, where set, is told of every step of every call.
+	Observe func(*call.Call, call.Step)
+
+	// Voice says texts; nil finds espeak-ng or flite on the machine. SpeechDir keeps what was said.
+	Voice     speech.Synth
+	SpeechDir string
+	// MediaDir holds the files that apps play by name; empty: there are none.
+	MediaDir string
+	// RecordingsDir takes recordings, named by call id; empty: nothing can be recorded.
+	RecordingsDir string
+	// SeparateChannels records the caller on the left and what the caller hears on the right.
+	SeparateChannels bool
+	// Dial opens connections to web servers, for audio and streams: it is what keeps apps from reaching private
+	// addresses. nil: no web server can be reached.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// MaxCalls bounds the calls at a time (default 1000); MaxDuration a call's length (default 4 h).
+	MaxCalls    int
+	MaxDuration time.Duration
+	// MediaTimeout ends a call whose phone has sent no sound for so long (default 5 min).
+	MediaTimeout time.Duration
+	// DrainTimeout is how long Serve waits for calls once its context has ended (default 30 s); then it ends them.
+	DrainTimeout time.Duration
+	Logger       *slog.Logger
+}
+
+func (o Options) withDefaults() (Options, error) {
+	if o.Inbox == nil {
+		return o, errors.New("sip: no Inbox: nobody takes the events and CDRs")
+	}
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:5060"
+	}
+	if o.Advertise != "" {
+		if _, err := netip.ParseAddr(o.Advertise); err != nil {
+			return o, fmt.Errorf("sip.advertise: %q is no IP address", o.Advertise)
+		}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Voice == nil {
+		o.Voice = speech.Find()
+	}
+	if o.MaxCalls <= 0 {
+		o.MaxCalls = 1000
+	}
+	for _, d := range []struct {
+		value    *time.Duration
+		default_ time.Duration
+	}{{&o.MaxDuration, 4 * time.Hour}, {&o.MediaTimeout, 5 * time.Minute}, {&o.DrainTimeout, 30 * time.Second}} {
+		if *d.value <= 0 {
+			*d.value = d.default_
+		}
+	}
+	return o, nil
+}
+
+// Driver carries SIP calls.
+type Driver struct {
+	opts   Options
+	log    *slog.Logger
+	agent  *ua.Agent
+	ports  *media.Ports
+	pacer  media.Pacer
+	clips  *clips
+	routes *routes
+
+	handler atomic.Pointer[call.Handler]
+	active  atomic.Int64
+	work    sync.WaitGroup
+
+	mu    sync.Mutex
+	lines map[*line]struct{}
+}
+
+// New returns a driver that listens already: calls are refused with 503 until Serve. Close it, or Serve it.
+func New(o Options) (*Driver, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{opts: o, log: o.Logger, lines: map[*line]struct{}{}, clips: newClips(o)}
+	if d.routes, err = newRoutes(o); err != nil {
+		return nil, err
+	}
+	if d.agent, err = ua.Open(ua.Options{
+		Listen: o.Listen, Advertise: o.Advertise, Users: o.Users, Realm: o.Realm, KnownOnly: o.KnownOnly, Trusted: d.routes.trusted,
+		Invite: d.invited, Logger: o.Logger,
+	}); err != nil {
+		return nil, err
+	}
+	host, _, _ := net.SplitHostPort(o.Listen)
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		addr = netip.IPv4Unspecified()
+	}
+	if d.ports, err = media.NewPorts(addr, o.RTPLow, o.RTPHigh); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// Name is the driver's name.
+func (d *Driver) Name() string { return Name }
+
+// Port returns the port of SIP.
+func (d *Driver) Port() int { return d.agent.Port() }
+
+// Calls returns how many calls there are.
+func (d *Driver) Calls() int { return int(d.active.Load()) }
+
+// Registered reports whether a user can be called now.
+func (d *Driver) Registered(user string) bool { return len(d.agent.Contacts(user)) > 0 }
+
+// Serve brings calls to h until ctx ends; then it refuses new ones, waits for those under way and, after the drain
+// time, ends them. It closes the driver.
+func (d *Driver) Serve(ctx context.Context, h call.Handler) error {
+	d.handler.Store(&h)
+	<-ctx.Done()
+	d.agent.Drain()
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		d.work.Wait()
+	}()
+	timer := time.NewTimer(d.opts.DrainTimeout)
+	defer timer.Stop()
+	var err error
+	select {
+	case <-idle:
+	case <-timer.C:
+		d.log.Warn("calls are ended because the drain time is over", "calls", d.Calls())
+		err = context.Cause(ctx)
+		d.mu.Lock()
+		for l := range d.lines {
+			l.cancel(&call.HangupError{By: call.SidePlatform, Cause: call.CauseTemporaryFailure})
+		}
+		d.mu.Unlock()
+		<-idle
+	}
+	return errors.Join(err, d.Close())
+}
+
+// Close lets go of the sockets. Calls that are left get a BYE, and two seconds to answer it.
+func (d *Driver) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	return d.agent.Close(ctx)
+}
+
+// invited carries one call, from the INVITE to its end.
+func (d *Driver) invited(inv *ua.Invitation) {
+	d.work.Add(1)
+	defer d.work.Done()
+	h := d.handler.Load()
+	if n := d.active.Add(1); h == nil || n > int64(d.opts.MaxCalls) {
+		d.active.Add(-1)
+		inv.Reject(503, "Service Unavailable", "")
+		return
+	}
+	defer d.active.Add(-1)
+	app, ok := inv.To, inv.To != ""
+	if d.opts.Route != nil {
+		app, ok = d.opts.Route(inv.To)
+	}
+	if !ok {
+		d.log.Info("a call to nobody", "to", inv.To, "source", inv.Source)
+		inv.Reject(404, "Not Found", "")
+		return
+	}
+	c := d.newCall(inv, app)
+	l, err := d.newLine(c, inv)
+	if err != nil {
+		status, phrase := refusal(err)
+		d.log.Info("a call cannot be taken", "app", app, "source", inv.Source, "status", status, "error", err)
+		inv.Reject(status, phrase, "")
+		return
+	}
+	l.run(*h)
+}
+
+func (d *Driver) newCall(inv *ua.Invitation, app string) *call.Call {
+	c := &call.Call{
+		ID: uuid.NewString(), App: app, Driver: Name, Direction: call.Inbound, Time: time.Now(),
+		From: party(inv.From, inv.FromHost), To: party(inv.To, ""),
+	}
+	// Both are answered in this process; nobody resolves the name (RFC 6761 section 6.4).
+	c.InputURL = func(token string) string { return "http://piopiyd.invalid/hooks/" + app + "/input/" + token }
+	c.StreamURL = "ws://piopiyd.invalid/hooks/" + app + "/stream?call=" + c.ID
+	return c
+}
+
+// party names a party: digits for numbers, a URI for others; without a host the user alone.
+func party(user, host string) string {
+	if digits := strings.TrimPrefix(user, "+"); digits != "" && strings.Trim(digits, "0123456789") == "" {
+		return digits
+	}
+	if host == "" {
+		return user
+	}
+	if user == "" {
+		return "sip:" + host
+	}
+	return "sip:" + user + "@" + host
+}
+
+// performer performs one call.
+func (d *Driver) performer(h call.Handler, l *line) *call.Performer {
+	fault, ok := d.opts.Faults[l.call.App]
+	if !ok {
+		fault = d.opts.Fault
+	}
+	return &call.Performer{Handler: h, Asker: d.opts.Asker, Reporter: &reporter{line: l}, Fault: fault, Observe: l.observe}
+}

@@ -1,0 +1,92 @@
+package ua
+
+import (
+	"bytes"
+	"net/netip"
+	"sync"
+	"time"
+
+	msg "github.com/emiago/sipgo/sip"
+)
+
+// filter drops what is not worth reading, before the library parses it or remembers who sent it.
+type filter struct {
+	rate float64
+
+	mu      sync.Mutex
+	sources map[netip.Addr]*bucket
+	swept   time.Time
+}
+
+// bucket is a token bucket.
+type bucket struct {
+	tokens float64
+	at     time.Time
+}
+
+const (
+	// maxMessage bounds a datagram.
+	maxMessage = 8 << 10
+	// maxSources bounds the addresses that are remembered; beyond, all share one bucket.
+	maxSources = 20_000
+)
+
+// scanners are the names that tools give themselves which look for open switches.
+var scanners = [][]byte{[]byte("friendly-scanner"), []byte("sipvicious"), []byte("sip-scan"), []byte("sipcli/"), []byte("VaxSIPUserAgent"), []byte("pplsip")}
+
+func newFilter(perSecond int) *filter {
+	return &filter{rate: float64(perSecond), sources: map[netip.Addr]*bucket{}}
+}
+
+// read implements the library's read filter. An error would stop the listener; nothing is what drops a packet.
+func (f *filter) read(p msg.TransportReadProps, data []byte) ([]byte, error) {
+	isDatagram := p.Transport == "UDP"
+	if isDatagram && len(data) > maxMessage {
+		return nil, nil
+	}
+	head := data[:min(len(data), 2048)]
+	for _, name := range scanners {
+		if bytes.Contains(head, name) {
+			return nil, nil
+		}
+	}
+	if isDatagram && !bytes.HasPrefix(data, []byte("SIP/2.0 ")) && !f.admit(p) {
+		return nil, nil
+	}
+	return data, nil
+}
+
+// admit reports whether a source may send another request now.
+func (f *filter) admit(p msg.TransportReadProps) bool {
+	at, err := netip.ParseAddrPort(p.RemoteAddr.String())
+	if err != nil || at.Addr().IsLoopback() {
+		return true
+	}
+	addr, now := at.Addr().Unmap(), time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now.Sub(f.swept) > time.Minute {
+		f.swept = now
+		for a, b := range f.sources {
+			if now.Sub(b.at) > time.Minute {
+				delete(f.sources, a)
+			}
+		}
+	}
+	b, ok := f.sources[addr]
+	if !ok && len(f.sources) >= maxSources {
+		addr = netip.Addr{}
+		b, ok = f.sources[addr]
+	}
+	if !ok {
+		b = &bucket{tokens: 2 * f.rate, at: now}
+		f.sources[addr] = b
+	}
+	b.tokens = min(2*f.rate, b.tokens+now.Sub(b.at).Seconds()*f.rate)
+	b.at = now
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}
