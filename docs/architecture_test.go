@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -51,7 +52,14 @@ func TestImportsPointOneWay(t *testing.T) {
 			}
 		}
 	}
+	page, err := os.ReadFile("architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for rule := range arrows {
+		if folder, _, _ := strings.Cut(rule, "/"); !strings.Contains(string(page), "(../"+folder) {
+			t.Errorf("architecture.md does not mention %s/", folder)
+		}
 		if !used[rule] {
 			t.Errorf("the rule for %s is about no package", rule)
 		}

@@ -121,7 +121,7 @@ func (s *Session) explain(err error) *Fault {
 		fault.Stack = fault.Stack[:10]
 	}
 	if fault.Position.File == "" && len(fault.Stack) > 0 {
-		fault.Position = fault.Stack[0]
+		fault.Position = authors(fault.Stack)
 	}
 	if fault.Position.Source == "" {
 		fault.Position.Source = s.version.sourceLine(fault.Position)
@@ -132,6 +132,17 @@ func (s *Session) explain(err error) *Fault {
 		}
 	}
 	return fault
+}
+
+// authors returns the innermost call site in the author's own files: an error that the standard library throws is
+// about the line that called it.
+func authors(stack []Position) Position {
+	for _, p := range stack {
+		if !strings.HasPrefix(p.File, stdlibNamespace+":") {
+			return p
+		}
+	}
+	return stack[0]
 }
 
 var errorType = reflect.TypeFor[error]()

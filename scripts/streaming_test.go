@@ -18,7 +18,8 @@ import (
 )
 
 func TestAIStreamingInbound(t *testing.T) {
-	transcript := open(t, "ai-streaming").phone().Ends(call.SideApp)
+	h := open(t, "ai-streaming")
+	transcript := h.phone().Ends(call.SideApp)
 	opened := first(t, transcript, sim.StreamOpened)
 	if !strings.HasSuffix(opened.To, "/hooks/ai-streaming/stream") || opened.Status != "both" || opened.SampleRate != 8000 {
 		t.Errorf("%s", opened)
@@ -26,6 +27,15 @@ func TestAIStreamingInbound(t *testing.T) {
 	// The simulated caller says nothing: the app gives up after half a minute.
 	if sent := first(t, transcript, sim.StreamSent); sent.Text != `[{"action":"hangup"}]` {
 		t.Errorf("%s", sent)
+	}
+	// What the callback does after the last frame is done, though the call is over.
+	for _, e := range transcript.Entries {
+		if e.Kind == sim.Problem {
+			t.Errorf("%s", e)
+		}
+	}
+	if lines := h.logged(transcript.Call); len(lines) != 1 || !strings.Contains(lines[0], "is over") {
+		t.Errorf("logged %q", lines)
 	}
 }
 

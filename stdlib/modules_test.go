@@ -66,6 +66,9 @@ func TestHoursRefuses(t *testing.T) {
 		if !strings.Contains(f.Name+": "+strings.TrimPrefix(f.Message, f.Name+": "), test.want) {
 			t.Errorf("%q: %s %s", test.plan, f.Name, f.Message)
 		}
+		if f.Position.File != "main.js" { // the caller's, not the standard library's
+			t.Errorf("%q: reported at %s", test.plan, f.Position)
+		}
 	}
 }
 

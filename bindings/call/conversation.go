@@ -24,16 +24,21 @@ type conversation struct {
 	handler *Handler
 	session *runtime.Session
 	call    *call.Call
-	names   []key // guarded by handler.mu
+	late    bool // begun for a report that came after the call's end
+
+	// Guarded by handler.mu.
+	names []key
+	grace runtime.Timer
 
 	busy    atomic.Int32 // callbacks under way
 	waiting atomic.Int32 // continuations registered
+	serving atomic.Int32 // stream callbacks under way
+	over    atomic.Bool  // nothing but stream callbacks is left of the call
 
 	// Owned by the session's goroutine.
 	continuations map[string]continuation
 	objects       objects
 	legs          map[string]bool // legs heard of, true once their CDR came
-	grace         runtime.Timer
 }
 
 type continuation struct {
@@ -130,7 +135,10 @@ func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 		}
 		return conv.export("event", conv.eventObject(e), conv.callObject(conv.call))
 	}, nil)
-	if e.Status == call.StatusHangup && e.Leg != call.LegB {
+	switch {
+	case conv.late && err == nil:
+		conv.ended(true)
+	case e.Status == call.StatusHangup && e.Leg != call.LegB:
 		conv.ended(!conv.session.HasExport("cdr"))
 	}
 	return err
@@ -150,7 +158,7 @@ func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 		return nil
 	})
 	if err == nil {
-		conv.ended(over)
+		conv.ended(over || conv.late)
 	}
 	return err
 }
@@ -185,23 +193,33 @@ func (conv *conversation) delivered(r *call.CDR) bool {
 	return true
 }
 
-// ended follows the end of the call: the session ends now, or when the other legs' records have come or stay out.
+// ended follows the end of the call: the session ends now, or when the other legs' records have come or stay out. A
+// stream callback that is under way may finish what it does, for as long.
 func (conv *conversation) ended(now bool) {
 	conv.waiting.Store(0)
 	if now {
-		conv.handler.forget(conv, "call ended")
-		return
-	}
-	conv.session.Post(func() error {
-		if conv.grace == nil {
-			conv.grace = conv.session.Clock().AfterFunc(conv.handler.opts.LegGrace, func() { conv.handler.forget(conv, "call ended") })
+		conv.over.Store(true)
+		if conv.serving.Load() == 0 {
+			conv.handler.forget(conv, "call ended")
+			return
 		}
-		return nil
-	})
+	}
+	h := conv.handler
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if conv.grace == nil {
+		conv.grace = conv.session.Clock().AfterFunc(h.opts.LegGrace, func() { h.forget(conv, "call ended") })
+	}
 }
 
 func (conv *conversation) stream(ctx context.Context, c *call.Call, stream call.Stream) error {
 	defer conv.enter()()
+	conv.serving.Add(1)
+	defer func() {
+		if conv.serving.Add(-1) == 0 && conv.over.Load() {
+			conv.handler.forget(conv, "call ended")
+		}
+	}()
 	conv.session.Record("stream", map[string]string{"state": "connected"})
 	err := conv.session.RunLong(ctx, "stream", func() (goja.Value, error) {
 		return conv.export("stream", conv.handler.opts.Stream(conv.session, stream), conv.callObject(c))

@@ -50,12 +50,44 @@ type Handler struct {
 
 	mu       sync.Mutex
 	calls    map[key]*conversation
+	ended    recentCalls
 	draining bool
 	idle     chan struct{} // closed when draining and nothing is left
 }
 
 // key names a call within an app.
 type key struct{ app, id string }
+
+// recentCalls remembers which calls ended last: what is still reported of them needs a session only for itself.
+type recentCalls struct {
+	known map[key]struct{}
+	ring  []key
+	next  int
+}
+
+const maxRecentCalls = 10_000
+
+func (r *recentCalls) add(k key) {
+	if r.known == nil {
+		r.known = map[key]struct{}{}
+	}
+	if _, known := r.known[k]; known {
+		return
+	}
+	r.known[k] = struct{}{}
+	if len(r.ring) < maxRecentCalls {
+		r.ring = append(r.ring, k)
+		return
+	}
+	delete(r.known, r.ring[r.next])
+	r.ring[r.next] = k
+	r.next = (r.next + 1) % maxRecentCalls
+}
+
+func (r *recentCalls) has(k key) bool {
+	_, known := r.known[k]
+	return known
+}
 
 // NewHandler returns a Handler.
 func NewHandler(o Options) *Handler {
@@ -238,6 +270,7 @@ func (h *Handler) open(c *call.Call, version *runtime.Version, fresh bool) (*con
 		return other, nil
 	}
 	h.calls[key{c.App, c.ID}] = conv
+	conv.late = !fresh && h.ended.has(key{c.App, c.ID})
 	h.mu.Unlock()
 	return conv, nil
 }
@@ -248,13 +281,14 @@ func (h *Handler) forget(conv *conversation, reason string) {
 	for _, k := range conv.names {
 		if h.calls[k] == conv {
 			delete(h.calls, k)
+			h.ended.add(k)
 		}
 	}
-	h.settleDrain()
-	h.mu.Unlock()
 	if conv.grace != nil {
 		conv.grace.Stop()
 	}
+	h.settleDrain()
+	h.mu.Unlock()
 	conv.session.Close(reason)
 }
 

@@ -21,7 +21,7 @@ var updateDocs = flag.Bool("update-docs", false, "write the output of commands i
 func documentation(t *testing.T) []blocks.Block {
 	t.Helper()
 	var all []blocks.Block
-	for _, pattern := range []string{"../../README.md", "../../docs/*.md"} {
+	for _, pattern := range []string{"../../README.md", "../../docs/*.md", "../../scripts/*/README.md"} {
 		pages, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

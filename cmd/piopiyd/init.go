@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,8 +65,22 @@ func (c initCommand) Run(t terminal) error {
 	if c.Dir != "." {
 		t.printf("  cd %s\n", c.Dir)
 	}
-	t.printf("  piopiyd call %s     hear it in the terminal\n  piopiyd%s           answer calls; every save is live\n", app, strings.Repeat(" ", len(app)))
+	if answers(files) {
+		t.printf("  piopiyd call %s     hear it in the terminal\n  piopiyd%s           answer calls; every save is live\n", app, strings.Repeat(" ", len(app)))
+	} else {
+		t.printf("  scripts/%s/README.md says how it places calls\n", app)
+	}
 	return nil
+}
+
+// answers reports whether the template answers calls, rather than only placing them.
+func answers(files []file) bool {
+	for _, f := range files {
+		if strings.HasPrefix(filepath.Base(f.path), "main.") {
+			return bytes.Contains(f.text, []byte("function answer(")) || bytes.Contains(f.text, []byte("exports.answer"))
+		}
+	}
+	return true
 }
 
 // file is one file to write.

@@ -52,7 +52,7 @@ func (c runCommand) Run(ctx context.Context, t terminal, g globals) error {
 		return unknownApp(c.App, slices.Collect(maps.Keys(entries)), found.name())
 	}
 	e, err := newEngine(cfg, func(rc *runtime.Config) {
-		rc.Journal = logLines{t: terminal{out: t.err, colour: t.colour}}
+		rc.Journal = runLog{logLines{t: terminal{out: t.err, colour: t.colour}}}
 		for i, m := range rc.Modules {
 			if m.Name() == "kv" {
 				rc.Modules[i] = kv.New(noStore{})
@@ -104,6 +104,14 @@ func (c runCommand) call(ctx context.Context, session *runtime.Session) (result 
 		return err
 	})
 	return result, err
+}
+
+// runLog shows what a function logs; how it failed is the command's own error.
+type runLog struct{ logLines }
+
+// Append implements runtime.Journal.
+func (l runLog) Append(app, session string, entries []runtime.Entry) error {
+	return l.logLines.Append(app, session, slices.DeleteFunc(entries, func(e runtime.Entry) bool { return e.Kind == "fault" }))
 }
 
 // noStore says that kv is out of reach: the daemon holds the store, and an empty one in its place would be a lie.

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -146,12 +147,24 @@ func (a *Agent) serve(quiet *slog.Logger) error {
 			a.log.Error("SIP over UDP stopped", "error", err)
 		}
 	})
+	a.awaitUDP(server.TransportLayer())
 	a.work.Go(func() {
 		if err := server.ServeTCP(a.tcp); err != nil && !errors.Is(err, net.ErrClosed) {
 			a.log.Error("SIP over TCP stopped", "error", err)
 		}
 	})
 	return nil
+}
+
+// awaitUDP waits until the library knows the socket: before, it would open another one for what we send.
+func (a *Agent) awaitUDP(layer *msg.TransportLayer) {
+	for {
+		if conn, err := layer.GetConnection("udp", a.udp.LocalAddr().String()); err == nil {
+			_, _ = conn.TryClose()
+			return
+		}
+		runtime.Gosched()
+	}
 }
 
 // Port returns the port that the agent listens at.
@@ -275,4 +288,6 @@ func init() {
 	// The library refuses to send more than this by UDP instead of switching to TCP (RFC 3261 section 18.1.1).
 	// Its answers through several proxies may be longer; they are sent as fragments, as everybody does.
 	msg.UDPMTUSize = 16 << 10
+	// What it logs past the loggers given to it is about its own reference counts.
+	msg.SetDefaultLogger(slog.New(slog.DiscardHandler))
 }
