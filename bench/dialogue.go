@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"time"
 )
@@ -143,8 +142,7 @@ func actionPath(document []byte) ([]byte, error) {
 	_, rest, found = bytes.Cut(address, []byte("://"))
 	slash := bytes.IndexByte(rest, '/')
 	if !found || slash < 0 {
-		_, err := url.Parse(string(address))
-		return nil, fmt.Errorf("action_url %q cannot be followed: %w", address, err)
+		return nil, fmt.Errorf("action_url %q cannot be followed: it is no absolute address with a path", address)
 	}
 	return rest[slash:], nil
 }

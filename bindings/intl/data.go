@@ -140,7 +140,7 @@ func unpack(name string, into any) {
 	if err != nil {
 		panic(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	z, err := gzip.NewReader(f)
 	if err == nil {
 		err = json.NewDecoder(z).Decode(into)
