@@ -58,7 +58,7 @@ Type: cpu
 func TestActionPath(t *testing.T) {
 	for document, want := range map[string]string{
 		`[{"action":"input","action_url":"http://127.0.0.1:8080/hooks/desk/input/abc","timeout":5}]`: "/hooks/desk/input/abc",
-		`[{"action":"hangup"}]`:            "",
+		`[{"action":"hangup"}]`:             "",
 		`[{"action_url":"http://nowhere"}]`: "",
 	} {
 		got, err := actionPath([]byte(document))
