@@ -86,7 +86,7 @@ func (b *bench) compare(ctx context.Context, s setup, c scenario) error {
 		if err := pin(s.load); err != nil {
 			return err
 		}
-		defer pin(fmt.Sprintf("0-%d", runtime.NumCPU()-1))
+		defer func() { _ = pin(fmt.Sprintf("0-%d", runtime.NumCPU()-1)) }()
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	}
 

@@ -10,7 +10,6 @@ import (
 
 // dialogue is what the platform says in one kind of call.
 type dialogue struct {
-	name  string
 	app   string
 	whole bool // answer, digits, event and CDR; otherwise the answer alone
 }

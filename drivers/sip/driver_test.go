@@ -105,8 +105,10 @@ func connect(to string, more ...string) string {
 }
 
 func TestBridge(t *testing.T) {
+	rings := make(chan struct{})
 	callee := newPhone(t, func(p *phone, i *ua.Invitation) {
 		i.Ring()
+		<-rings
 		p.pickUp(i)
 	})
 	busy := newPhone(t, nil)
@@ -121,7 +123,9 @@ func TestBridge(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.hears(440)
-	callee.until("the bell", func() bool { return len(callee.heard) > 0 })
+	p.hears(425) // the ringback tone
+	close(rings)
+	callee.until("the line", func() bool { return len(callee.heard) > 0 })
 	p.talk.Loop(media.Tone(700, time.Second))
 	callee.talk.Loop(media.Tone(1500, time.Second))
 	callee.hears(700)

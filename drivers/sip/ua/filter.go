@@ -3,6 +3,7 @@ package ua
 import (
 	"bytes"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -39,7 +40,11 @@ func newFilter(perSecond int) *filter {
 }
 
 // read implements the library's read filter. An error would stop the listener; nothing is what drops a packet.
+//
+// The library gives each message a goroutine, and the scheduler runs the youngest first: of two messages that come
+// together the second would be handled first. Letting the first run now keeps most of the order.
 func (f *filter) read(p msg.TransportReadProps, data []byte) ([]byte, error) {
+	runtime.Gosched()
 	isDatagram := p.Transport == "UDP"
 	if isDatagram && len(data) > maxMessage {
 		return nil, nil
