@@ -41,6 +41,11 @@ type Instance interface {
 	Import(specifier string) goja.Value
 }
 
+// Exporter is implemented by instances that can make one export without making the exports object.
+type Exporter interface {
+	Export(specifier, name string) goja.Value
+}
+
 // Installer is implemented by modules that must change a session's built-ins before any script code runs
 // (a repaired Date.prototype.toLocaleString). Install runs for every session: keep it to a few microseconds.
 type Installer interface {

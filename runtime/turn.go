@@ -71,7 +71,7 @@ func (s *Session) run() {
 
 		s.mu.Lock()
 		s.inTurn = false
-		abandoned := s.ended
+		abandoned, closing := s.ended, s.closing
 		if s.fault != nil {
 			fault = s.fault
 		}
@@ -79,8 +79,8 @@ func (s *Session) run() {
 		if abandoned {
 			return
 		}
-		if fault != nil {
-			s.finish(fault)
+		if fault != nil || closing {
+			s.finish(fault) // the turn's entries and its callbacks' outcomes go with the end
 			return
 		}
 		s.flush()

@@ -100,11 +100,16 @@ func (s *Session) require(c goja.FunctionCall) goja.Value {
 
 // native serves imports by name, so that a module makes only what is named.
 func (s *Session) native(c goja.FunctionCall) goja.Value {
-	exports := s.require(c)
 	name := c.Argument(1)
 	if goja.IsUndefined(name) {
-		return exports
+		return s.require(c)
 	}
+	if module, ok := s.rt.imports[c.Argument(0).String()]; ok {
+		if e, ok := s.instance(module).(Exporter); ok {
+			return e.Export(c.Argument(0).String(), name.String())
+		}
+	}
+	exports := s.require(c)
 	if v := exports.ToObject(s.vm).Get(name.String()); v != nil {
 		return v
 	}

@@ -69,7 +69,9 @@ func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.
 	}, func(_ *goja.Runtime, v goja.Value) error {
 		var err error
 		reply, err = conv.decode("answer", v, c)
-		over = conv.exhausted()
+		if over = err == nil && conv.exhausted(); over {
+			conv.session.Close("answered") // in this turn, so that its end is written with it
+		}
 		return err
 	})
 	if err == nil && over {
@@ -154,11 +156,13 @@ func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 		}
 		return conv.export("cdr", conv.cdrObject(r), conv.callObject(conv.call))
 	}, func(_ *goja.Runtime, _ goja.Value) error {
-		over = conv.delivered(r)
+		if over = conv.delivered(r) || conv.late; over {
+			conv.session.Close("call ended")
+		}
 		return nil
 	})
 	if err == nil {
-		conv.ended(over || conv.late)
+		conv.ended(over)
 	}
 	return err
 }

@@ -21,6 +21,7 @@ package pcmo
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,31 +101,57 @@ type instance struct {
 func (*instance) Global(string) goja.Value { return nil }
 
 func (in *instance) Import(specifier string) goja.Value {
-	return in.run(exports[specifier], in.native("export", func(c goja.FunctionCall) goja.Value {
-		return in.export(c.Argument(0).String())
-	}))
+	return in.vm.NewDynamicObject(&exports{in: in, names: exportNames[specifier]})
 }
 
-// exports are the programs that make the exports objects. Their members are getters, so that importing one class does
-// not pay for the others. As with the SDK, a default import is the object itself: that is what esbuild and Node arrive
-// at when a module does not claim to be an ES module.
-var exports = map[string]*goja.Program{
-	"piopiy":      exportsProgram(sdkNames...),
-	"piopiy/pcmo": exportsProgram(builderNames...),
+// Export implements runtime.Exporter.
+func (in *instance) Export(_, name string) goja.Value { return in.export(name) }
+
+// exports is the exports object of an import: a class is made when it is first touched. As with the SDK, a default
+// import is the object itself.
+type exports struct {
+	in    *instance
+	names []string
+	own   map[string]goja.Value // what the script put there itself
 }
+
+func (e *exports) Get(name string) goja.Value {
+	if v, ok := e.own[name]; ok {
+		return v
+	}
+	if slices.Contains(e.names, name) {
+		return e.in.export(name)
+	}
+	return nil
+}
+
+func (e *exports) Set(name string, v goja.Value) bool {
+	if e.own == nil {
+		e.own = map[string]goja.Value{}
+	}
+	if !e.Has(name) {
+		e.names = append(slices.Clip(e.names), name)
+	}
+	e.own[name] = v
+	return true
+}
+
+func (e *exports) Has(name string) bool { return slices.Contains(e.names, name) }
+
+func (e *exports) Delete(name string) bool {
+	e.names = slices.DeleteFunc(slices.Clone(e.names), func(n string) bool { return n == name })
+	delete(e.own, name)
+	return true
+}
+
+func (e *exports) Keys() []string { return e.names }
 
 var (
 	builderNames = []string{"pcmo", "pipeline"}
 	sdkNames     = append([]string{"Piopiy", "PiopiyAction", "StreamAction", "PipelineBuilder"}, builderNames...)
-)
 
-func exportsProgram(names ...string) *goja.Program {
-	var b strings.Builder
-	for _, name := range names {
-		b.WriteString("get " + name + "() { return make('" + name + "') },")
-	}
-	return goja.MustCompile("", "(function (make) { return {"+b.String()+"} })", true)
-}
+	exportNames = map[string][]string{"piopiy": sdkNames, "piopiy/pcmo": builderNames}
+)
 
 func (in *instance) export(name string) goja.Value {
 	if v, ok := in.exported[name]; ok {
