@@ -14,6 +14,8 @@ type InboxOptions struct {
 	// Backoff is how long to wait after the first, second, ... failure; the last one repeats. Each wait is
 	// varied by up to a fifth either way. Default 1 s, 5 s, 30 s, 2 min, 5 min.
 	Backoff []time.Duration
+	// BackoffFor, where set, is asked for the Backoff of one app's "event" or "cdr"; an empty answer means Backoff.
+	BackoffFor func(app, kind string) []time.Duration
 	// EventMaxAge is how long after its acceptance an event is still tried (default 15 min): a live event is
 	// worth little later, and the rest of its call waits behind it. CDRMaxAge is the same for records
 	// (default 72 h).

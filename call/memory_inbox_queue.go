@@ -245,7 +245,7 @@ func (q *InboxQueue) deliver(ctx context.Context, h Handler, a *Accepted) (over 
 		case time.Since(a.Time) >= maxAge:
 			log().Error("delivery given up: too old", "attempts", attempts, "accepted", a.Time)
 		default:
-			wait = q.backoff(attempts)
+			wait = q.backoff(a, attempts)
 			log().Warn("delivery failed", "attempts", attempts, "again_in", wait.Round(time.Millisecond))
 			return false, wait
 		}
@@ -264,8 +264,14 @@ func (q *InboxQueue) deliver(ctx context.Context, h Handler, a *Accepted) (over 
 	return true, 0
 }
 
-func (q *InboxQueue) backoff(attempts int) time.Duration {
-	d := q.opts.Backoff[min(attempts, len(q.opts.Backoff))-1]
+func (q *InboxQueue) backoff(a *Accepted, attempts int) time.Duration {
+	waits := q.opts.Backoff
+	if q.opts.BackoffFor != nil {
+		if own := q.opts.BackoffFor(a.app(), a.kind()); len(own) > 0 {
+			waits = own
+		}
+	}
+	d := waits[min(attempts, len(waits))-1]
 	return max(1, time.Duration(float64(d)*(0.8+0.4*rand.Float64())))
 }
 

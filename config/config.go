@@ -34,6 +34,7 @@ type Config struct {
 	Log      Log      `yaml:"log"`
 	API      API      `yaml:"api"`
 	Hooks    Hooks    `yaml:"hooks"`
+	Webhooks Webhooks `yaml:"webhooks"`
 	Limits   Limits   `yaml:"limits"`
 	Versions Versions `yaml:"versions"`
 	Fetch    Fetch    `yaml:"fetch"`
@@ -66,6 +67,13 @@ type API struct {
 type Hooks struct {
 	// MaxBody is the largest request body that is accepted.
 	MaxBody Size `yaml:"max_body"`
+}
+
+// Webhooks are the requests to apps that are web servers (apps.NAME.answer_url).
+type Webhooks struct {
+	// Secret is what requests to web servers are signed with, in the header X-Piopiyd-Signature. Empty sends them
+	// unsigned.
+	Secret Secret `yaml:"secret"`
 }
 
 // Limits are what scripts may use at most. A breach ends only its own session, through the fault policy.
@@ -177,6 +185,14 @@ type Fault struct {
 
 // App holds the settings of one app.
 type App struct {
+	// AnswerURL is the address of a web server that decides about the app's calls in the place of a script: PIOPIY's
+	// Answer URL.
+	AnswerURL string `yaml:"answer_url"`
+	// EventURL is where the web server takes live events. Only with answer_url.
+	EventURL string `yaml:"event_url"`
+	// CDRURL is where the web server takes CDRs. One that it does not take comes again after 5, 10 and 15 minutes,
+	// then every 15, up to delivery.cdr_max_age. Only with answer_url.
+	CDRURL string `yaml:"cdr_url"`
 	// Env is what the script sees as env: names and texts. Values are treated as secrets.
 	Env map[string]string `yaml:"env"`
 	// Numbers are the dialled numbers that belong to the app: digits with country code.

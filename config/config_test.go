@@ -141,6 +141,8 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"journal.nats_url": "nats://n:4222", "journal.nats_credentials": "n.creds", "journal.replicas": "3", "delivery.retry": "1s, 2s",
 		"piopiy.url_v1": "https://a.example/1", "piopiy.url_v2": "https://a.example/2", "piopiy.url_v3": "https://a.example/3",
 		"fault.forward": "14155550101", "fault.hangup": "USER_BUSY", "fault.play": "sorry.wav",
+		"webhooks.secret": "0123456789abcdef0123", "apps.NAME.answer_url": "https://a.example/answer?key=1",
+		"apps.NAME.event_url": "https://a.example/event", "apps.NAME.cdr_url": "https://a.example/cdr",
 		"hooks.max_body": "7MiB", "limits.grace": "7s", "limits.string_length": "7777", "limits.array_length": "7777",
 		"apps.NAME.numbers": "14155550101", "apps.NAME.isolation": "frozen", "apps.NAME.sources": "10.0.0.1",
 		"apps.NAME.user": "u", "apps.NAME.password": "p", "apps.NAME.fault.forward": "14155550101", "apps.NAME.fault.hangup": "USER_BUSY",
@@ -158,6 +160,8 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 				environ = append(environ, "PIOPIYD_JOURNAL_NATS_URL=nats://n:4222")
 			case "apps.NAME.user":
 				environ = append(environ, "PIOPIYD_APPS_MY_FAULT_PASSWORD=p")
+			case "apps.NAME.event_url", "apps.NAME.cdr_url":
+				environ = append(environ, "PIOPIYD_APPS_MY_FAULT_ANSWER_URL=https://a.example/answer")
 			case "apps.NAME.password":
 				environ = append(environ, "PIOPIYD_APPS_MY_FAULT_USER=u")
 			}
@@ -238,6 +242,7 @@ func TestUnknownVariables(t *testing.T) {
 func TestSecretsAreMasked(t *testing.T) {
 	cfg, err := config.Parse("x", []byte(`
 api: {token: hunter2-hunter2-hunter2}
+webhooks: {secret: hunter2-hunter2-hunter2}
 journal: {nats_url: "nats://me:hunter2@nats.internal:4222,nats://other:4222"}
 apps:
   support: {token: hunter2, user: me, password: hunter2, env: {KEY: hunter2}}
@@ -245,7 +250,7 @@ apps:
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"YAML": cfg.YAML(), "String": cfg.String(), "%v": fmt.Sprintf("%v", cfg), "%+v of app's secrets": fmt.Sprintf("%+v %#v", cfg.API, cfg.API)} {
+	for name, text := range map[string]string{"YAML": cfg.YAML(), "String": cfg.String(), "%v": fmt.Sprintf("%v", cfg), "%+v of app's secrets": fmt.Sprintf("%+v %#v %+v", cfg.API, cfg.API, cfg.Webhooks)} {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("%s shows a secret:\n%s", name, text)
 		}

@@ -106,7 +106,7 @@ func upper(path string) string {
 
 // isSecret reports whether a path's value must not be shown.
 func isSecret(path string) bool {
-	if path == "api.token" {
+	if path == "api.token" || path == "webhooks.secret" {
 		return true
 	}
 	rest, ok := strings.CutPrefix(path, "apps.")
@@ -124,8 +124,5 @@ func isSecret(path string) bool {
 // notYet are keys with a fixed meaning that this version cannot serve. They are refused, so that nobody relies
 // on what does not happen.
 var notYet = map[string]string{
-	"sip":                  "not available in this version: piopiyd does not carry SIP calls yet",
-	"apps.NAME.answer_url": "not available in this version: an app must be a script",
-	"apps.NAME.event_url":  "not available in this version: an app must be a script",
-	"apps.NAME.cdr_url":    "not available in this version: an app must be a script",
+	"sip": "not available in this version: piopiyd does not carry SIP calls yet",
 }

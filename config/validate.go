@@ -26,6 +26,7 @@ func validate(cfg *Config, c *collector) {
 	v.oneOf("log.level", cfg.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", cfg.Log.Format, "auto", "text", "json")
 	v.size("hooks.max_body", cfg.Hooks.MaxBody, KiB, 64*MiB)
+	v.webhooks(cfg.Webhooks)
 	v.limits(cfg.Limits)
 	v.number("versions.keep", cfg.Versions.Keep, 2, 1000)
 	v.fetch(cfg.Fetch)
@@ -160,6 +161,28 @@ func (v *validator) fault(path string, f Fault) {
 	}
 }
 
+func (v *validator) webhooks(w Webhooks) {
+	if w.Secret != "" && len(w.Secret) < 16 {
+		v.blame("webhooks.secret", "the secret is shorter than 16 characters; make one with: openssl rand -hex 24")
+	}
+}
+
+// webServer checks the keys of an app that is a web server.
+func (v *validator) webServer(path string, app App) {
+	for _, u := range []struct{ key, text string }{{".answer_url", app.AnswerURL}, {".event_url", app.EventURL}, {".cdr_url", app.CDRURL}} {
+		switch {
+		case u.text == "":
+		case app.AnswerURL == "":
+			v.blame(path+u.key, "has no effect without answer_url; a script takes events and CDRs by exporting event and cdr")
+		default:
+			v.url(path+u.key, u.text)
+		}
+	}
+	if app.AnswerURL != "" && len(app.Env) > 0 {
+		v.blame(path+".env", "has no effect with answer_url: it is for scripts")
+	}
+}
+
 func (v *validator) apps(apps map[string]App) {
 	owner := map[string]string{}
 	for _, name := range sortedNames(apps) {
@@ -170,6 +193,7 @@ func (v *validator) apps(apps map[string]App) {
 		if app.Isolation != string(runtime.Newborn) {
 			v.oneOf(path+".isolation", app.Isolation, string(runtime.Newborn), string(runtime.Frozen))
 		}
+		v.webServer(path, app)
 		if app.Fault != nil {
 			v.fault(path+".fault", *app.Fault)
 		}
@@ -224,9 +248,18 @@ func (v *validator) url(path, text string) {
 		v.blame(path, "must be an address such as https://calls.example.com")
 	case u.User != nil:
 		v.blame(path, "must not hold a user name or password")
-	case path != "fault.play" && !strings.HasSuffix(path, ".fault.play") && (u.RawQuery != "" || u.Fragment != ""):
+	case isWhole(path):
+		if u.Fragment != "" {
+			v.blame(path, "must not hold a #: what follows it never reaches a server")
+		}
+	case u.RawQuery != "" || u.Fragment != "":
 		v.blame(path, "must not hold a ? or #: paths are added to its end")
 	}
+}
+
+// isWhole reports whether a path's URL is used as it stands, and not as the beginning of others.
+func isWhole(path string) bool {
+	return path == "fault.play" || strings.HasPrefix(path, "apps.")
 }
 
 func (v *validator) sources(path string, list []string) {

@@ -172,3 +172,25 @@ func TestTheJournalOfASessionIsBounded(t *testing.T) {
 		t.Errorf("%d bytes, the last entry is %s", size, data)
 	}
 }
+
+// What was stopped from outside names the line at which it was: that is where the loop is.
+func TestAStoppedTurnNamesItsLine(t *testing.T) {
+	for name, code := range map[string]string{
+		"a loop":              "exports.main = () => {\n  let n = 0\n  for (;;) n++\n}",
+		"a loop in a promise": "exports.main = async () => {\n  let n = await 0\n  for (;;) n++\n}",
+		"a built-in":          "exports.main = () => {\n  const list = [1]\n  list.map(n => { for (;;) n++ })\n}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			kit := runtimetest.New(t)
+			kit.Config.Limits.Turn = 50 * time.Millisecond
+			_, err := runtimetest.Call(t.Context(), kit.Session(map[string]string{"main.js": code}), "main")
+			var fault *runtime.Fault
+			if !errors.As(err, &fault) || fault.Kind != runtime.FaultTimeout {
+				t.Fatalf("got %v, want a timeout", err)
+			}
+			if p := fault.Position; !strings.HasSuffix(p.File, "main.js") || p.Line != 3 || p.Source != strings.Split(code, "\n")[2] {
+				t.Errorf("the fault is at %+v, want line 3 of main.js", p)
+			}
+		})
+	}
+}

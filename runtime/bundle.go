@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -40,11 +42,17 @@ var engineFeatures = map[string]bool{
 // On failure the returned version holds just the inputs, so that the caller knows which files to watch.
 func (rt *Runtime) build(app string, settings Settings, files fs.FS, entry string) (*Version, error) {
 	b := &bundler{rt: rt, files: files, read: map[string][]byte{}}
+	format, banner := api.FormatCommonJS, "(function (exports, require, module, __native) {"
+	if text, err := b.file("scripts", path.Clean(entry)); err == nil && moduleSyntax.Match(text) {
+		// As an ES module the bundle needs none of the helpers that make one look like CommonJS, which every session
+		// would run.
+		format, banner = api.FormatESModule, banner+` "use strict";`
+	}
 	result := api.Build(api.BuildOptions{
 		EntryPoints:    []string{entry},
 		Bundle:         true,
 		Write:          false,
-		Format:         api.FormatCommonJS,
+		Format:         format,
 		Platform:       api.PlatformNeutral,
 		Target:         api.ES2022,
 		Supported:      engineFeatures,
@@ -56,8 +64,9 @@ func (rt *Runtime) build(app string, settings Settings, files fs.FS, entry strin
 		TreeShaking:    api.TreeShakingTrue,
 		LegalComments:  api.LegalCommentsNone,
 		TsconfigRaw:    `{"compilerOptions":{"verbatimModuleSyntax":false,"useDefineForClassFields":true}}`,
-		Banner:         map[string]string{"js": "(function (exports, require, module, __native) {"},
+		Banner:         map[string]string{"js": banner},
 		Footer:         map[string]string{"js": "})"},
+		Define:         map[string]string{"self": "globalThis", "global": "globalThis"}, // by which packages look for it
 		LogLevel:       api.LogLevelSilent,
 		LogLimit:       20,
 		Plugins:        []api.Plugin{{Name: "piopiyd", Setup: b.setup}},
@@ -75,13 +84,42 @@ func (rt *Runtime) build(app string, settings Settings, files fs.FS, entry strin
 	}
 	for _, file := range result.OutputFiles {
 		if path.Ext(file.Path) != ".map" {
-			v.code = string(file.Contents)
+			v.code = assignExports(string(file.Contents))
 			continue
 		}
 		// The names that errors show are paths below the scripts root.
 		v.sourceMap = strings.ReplaceAll(string(file.Contents), `"scripts:`, `"`)
 	}
 	return v, v.compile()
+}
+
+// moduleSyntax finds an import or export declaration. Where it errs, the bundle is right all the same, and slower.
+var moduleSyntax = regexp.MustCompile(`(?m)^\s*(export|import)[\s{*"']`)
+
+// assignExports turns the export declaration at the end of an ES module into assignments.
+func assignExports(code string) string {
+	const open, end = "\nexport {\n", "\n};\n"
+	from := strings.LastIndex(code, open)
+	if from < 0 {
+		return code
+	}
+	length := strings.Index(code[from:], end)
+	if length < 0 {
+		return code
+	}
+	var assignments strings.Builder
+	assignments.WriteByte('\n')
+	for name := range strings.SplitSeq(code[from+len(open):from+length], ",\n") {
+		local, exported, renamed := strings.Cut(strings.TrimSpace(name), " as ")
+		if !renamed {
+			exported = local
+		}
+		if !strings.HasPrefix(exported, `"`) {
+			exported = strconv.Quote(exported)
+		}
+		fmt.Fprintf(&assignments, "exports[%s] = %s;\n", exported, local)
+	}
+	return code[:from] + assignments.String() + code[from+length+len(end):]
 }
 
 // bundler reads files on behalf of esbuild, each at most once, so that one version can never mix two states of
@@ -127,10 +165,13 @@ func (b *bundler) setup(build api.PluginBuild) {
 // nativeModule returns the ES module that stands for one written in Go, in a form whose unused exports esbuild
 // leaves out.
 func nativeModule(specifier string, exports []string) string {
+	if exports == nil {
+		return fmt.Sprintf("module.exports = __native(%q)\n", specifier)
+	}
 	var out strings.Builder
 	for _, name := range exports {
 		if name == "default" {
-			fmt.Fprintf(&out, "export default /* @__PURE__ */ __native(%q)\n", specifier)
+			fmt.Fprintf(&out, "export default /* @__PURE__ */ __native(%q, 'default')\n", specifier)
 			continue
 		}
 		fmt.Fprintf(&out, "export const %s = /* @__PURE__ */ __native(%q, %q)\n", name, specifier, name)
@@ -144,6 +185,9 @@ func (b *bundler) load(namespace, name string) (api.OnLoadResult, error) {
 		return api.OnLoadResult{}, err
 	}
 	contents := string(text)
+	if strings.Contains(name, "node_modules/") {
+		contents = constantBigInt.ReplaceAllString(contents, "Symbol($1)")
+	}
 	result := api.OnLoadResult{Contents: &contents, Loader: loaderFor(name)}
 	if result.Loader != api.LoaderJSON {
 		if depth := nesting(text); depth > maxNesting {
@@ -152,6 +196,11 @@ func (b *bundler) load(namespace, name string) (api.OnLoadResult, error) {
 	}
 	return result, nil
 }
+
+// constantBigInt finds the big integers that packages such as zod make when they are loaded, for ranges that scripts
+// without them never meet. A symbol stands for each: as long in the source, so that columns stay, and like nothing
+// else it throws when it is computed with, compared or made a text.
+var constantBigInt = regexp.MustCompile(`\bBigInt\(("-?\d+"|'-?\d+'|-?\d+)\)`)
 
 func loaderFor(name string) api.Loader {
 	switch path.Ext(name) {
@@ -243,7 +292,7 @@ func messagesError(messages []api.Message) error {
 }
 
 func messageFault(m api.Message) *Fault {
-	f := &Fault{Kind: FaultException, Name: "SyntaxError", Message: m.Text}
+	f := &Fault{Kind: FaultException, Name: "SyntaxError", Message: strings.ReplaceAll(m.Text, `"scripts:`, `"`)}
 	if strings.HasPrefix(m.Text, "Could not resolve") || m.PluginName != "" {
 		f.Name = "ImportError"
 	}

@@ -27,8 +27,8 @@ type Provides struct {
 	Globals []string
 	// Imports are specifiers such as "piopiy/kv", for import and require.
 	Imports []string
-	// Exports lists the named exports of specifiers. A specifier that is listed costs a session only the names its
-	// script imports; "default" is the exports object itself.
+	// Exports lists the exports of specifiers by name, "default" among them where there is one. A specifier that is
+	// listed costs a session only the names its script imports.
 	Exports map[string][]string
 }
 

@@ -22,7 +22,7 @@ func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
 		if _, ok := b.rt.imports[name]; !ok {
 			continue
 		}
-		if b.rt.exports[name] != nil && a.Kind == api.ResolveJSImportStatement {
+		if a.Kind == api.ResolveJSImportStatement || a.Kind == api.ResolveJSDynamicImport {
 			return api.OnResolveResult{Path: name, Namespace: nativeNamespace}, nil
 		}
 		return api.OnResolveResult{Path: name, External: true}, nil
@@ -188,11 +188,12 @@ func (b *bundler) packageFile(root, sub string, kind api.ResolveKind) (string, e
 	return "", fmt.Errorf("package %s has no entry file", root)
 }
 
+// conditionsFor includes what packages name their builds for the web: scripts have its APIs and none of Node's.
 func conditionsFor(kind api.ResolveKind) []string {
 	if kind == api.ResolveJSRequireCall {
-		return []string{"piopiy", "require", "default"}
+		return []string{"piopiy", "worker", "browser", "require", "default"}
 	}
-	return []string{"piopiy", "module", "import", "default"}
+	return []string{"piopiy", "worker", "browser", "module", "import", "default"}
 }
 
 // exportTarget looks a subpath ("./", "./x") up in package.json's exports, by Node's rules: conditions in the

@@ -44,6 +44,23 @@ func TestASessionRunsJavaScriptAndTypeScript(t *testing.T) {
 			"node_modules/@x/main/package.json": `{"main": "lib"}`,
 			"node_modules/@x/main/lib/index.js": `module.exports = 5`,
 		}, int64(9)},
+		{"packages built for the web", map[string]string{
+			"main.js":                       `import ten from 'ten'; export const main = () => ten + require('ten').default`,
+			"node_modules/ten/package.json": `{"exports": {".": {"browser": "./web.js", "default": "./node.js"}}}`,
+			"node_modules/ten/web.js":       `export default 10`,
+			"node_modules/ten/node.js":      `import 'node:crypto'`,
+		}, int64(20)},
+		{"packages that look for the global object", map[string]string{
+			"main.js": `import root from 'root'; export const main = () => root === globalThis`,
+			"node_modules/root/index.js": `
+				var freeGlobal = typeof global == 'object' && global && global.Object === Object && global
+				var freeSelf = typeof self == 'object' && self && self.Object === Object && self
+				module.exports = freeGlobal || freeSelf || Function('return this')()`,
+		}, true},
+		{"packages that make big integers when they are loaded", map[string]string{
+			"main.js":                   `import big from 'big'; export const main = () => { try { return big > 1 } catch (e) { return e.name } }`,
+			"node_modules/big/index.js": `module.exports = BigInt("-9223372036854775808")`,
+		}, "TypeError"},
 		{"a class with private fields", map[string]string{"main.ts": `class A { #n = 10; get n() { return this.#n } } export const main = () => new A().n`}, int64(10)},
 		{"Unicode properties in regular expressions", map[string]string{"main.js": `export const main = () => 'é1'.replace(/\p{L}/gu, 'x')`}, "x1"},
 	} {

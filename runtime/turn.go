@@ -72,8 +72,8 @@ func (s *Session) run() {
 		s.mu.Lock()
 		s.inTurn = false
 		abandoned, closing := s.ended, s.closing
-		if s.fault != nil {
-			fault = s.fault
+		if s.fault != nil && (fault == nil || fault.Kind != s.fault.Kind) {
+			fault = s.fault // else it is the same one, with the line at which it stopped the script
 		}
 		s.mu.Unlock()
 		if abandoned {

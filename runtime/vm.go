@@ -113,6 +113,9 @@ func (s *Session) native(c goja.FunctionCall) goja.Value {
 	if v := exports.ToObject(s.vm).Get(name.String()); v != nil {
 		return v
 	}
+	if name.String() == "default" {
+		return exports
+	}
 	return goja.Undefined()
 }
 

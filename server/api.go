@@ -18,7 +18,9 @@ type App struct {
 	// Version is the live version's id, empty when there never was a good one.
 	Version string `json:"version,omitempty"`
 	// Exports are the functions that the live version exports.
-	Exports  []string `json:"exports,omitempty"`
+	Exports []string `json:"exports,omitempty"`
+	// AnswerURL is set for an app that is a web server and no script: where it is asked, without the query.
+	AnswerURL string `json:"answer_url,omitempty"`
 	Sessions int64    `json:"sessions"`
 	// Problem says why the newest files are not live.
 	Problem *Problem `json:"problem,omitempty"`

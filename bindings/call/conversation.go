@@ -49,6 +49,9 @@ type continuation struct {
 // holds reports whether the call would suffer if the daemon stopped now.
 func (conv *conversation) holds() bool { return conv.busy.Load() > 0 || conv.waiting.Load() > 0 }
 
+// alone reports whether the callback that asks is the only one under way.
+func (conv *conversation) alone() bool { return conv.busy.Load() == 1 }
+
 func (conv *conversation) enter() func() {
 	conv.busy.Add(1)
 	return func() {
@@ -69,8 +72,8 @@ func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.
 	}, func(_ *goja.Runtime, v goja.Value) error {
 		var err error
 		reply, err = conv.decode("answer", v, c)
-		if over = err == nil && conv.exhausted(); over {
-			conv.session.Close("answered") // in this turn, so that its end is written with it
+		if over = err == nil && conv.exhausted(); over && conv.alone() {
+			conv.session.Close("answered")
 		}
 		return err
 	})
@@ -156,8 +159,8 @@ func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 		}
 		return conv.export("cdr", conv.cdrObject(r), conv.callObject(conv.call))
 	}, func(_ *goja.Runtime, _ goja.Value) error {
-		if over = conv.delivered(r) || conv.late; over {
-			conv.session.Close("call ended")
+		if over = conv.delivered(r) || conv.late; over && conv.alone() {
+			conv.session.Close("call ended") // in this turn, so that its end is written with it
 		}
 		return nil
 	})

@@ -30,7 +30,7 @@ func (*Module) Name() string { return "env" }
 
 // Provides implements [runtime.Module].
 func (*Module) Provides() runtime.Provides {
-	return runtime.Provides{Globals: []string{"env"}, Imports: []string{"piopiy/env"}}
+	return runtime.Provides{Globals: []string{"env"}, Imports: []string{"piopiy/env"}, Exports: map[string][]string{"piopiy/env": {"default", "env"}}}
 }
 
 // Instantiate implements [runtime.Module].
@@ -45,6 +45,9 @@ type instance struct {
 
 // Global implements [runtime.Instance].
 func (in *instance) Global(string) goja.Value { return in.object() }
+
+// Export implements [runtime.Exporter].
+func (in *instance) Export(_, _ string) goja.Value { return in.object() }
 
 // Import implements [runtime.Instance].
 func (in *instance) Import(string) goja.Value {

@@ -47,7 +47,7 @@ func (*Module) Name() string { return "kv" }
 
 // Provides implements [runtime.Module].
 func (*Module) Provides() runtime.Provides {
-	return runtime.Provides{Globals: []string{"kv"}, Imports: []string{"piopiy/kv"}}
+	return runtime.Provides{Globals: []string{"kv"}, Imports: []string{"piopiy/kv"}, Exports: map[string][]string{"piopiy/kv": {"default", "kv"}}}
 }
 
 // Instantiate implements [runtime.Module].
@@ -63,6 +63,9 @@ type instance struct {
 
 // Global implements [runtime.Instance].
 func (in *instance) Global(string) goja.Value { return in.object() }
+
+// Export implements [runtime.Exporter].
+func (in *instance) Export(_, _ string) goja.Value { return in.object() }
 
 // Import implements [runtime.Instance].
 func (in *instance) Import(string) goja.Value {

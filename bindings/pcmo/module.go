@@ -105,7 +105,13 @@ func (in *instance) Import(specifier string) goja.Value {
 }
 
 // Export implements runtime.Exporter.
-func (in *instance) Export(_, name string) goja.Value { return in.export(name) }
+func (in *instance) Export(specifier, name string) goja.Value {
+	if name == "default" {
+		v, _ := in.s.Import(specifier)
+		return v
+	}
+	return in.export(name)
+}
 
 // exports is the exports object of an import: a class is made when it is first touched. As with the SDK, a default
 // import is the object itself.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -47,31 +48,42 @@ func (c callCommand) Run(ctx context.Context, t terminal, g globals) error {
 		return err
 	}
 	defer done()
-	entry, ok := entries[who.App]
-	if problem := problems[who.App]; problem != nil {
-		return problem
-	}
-	if !ok {
-		return unknownApp(who.App, slices.Collect(maps.Keys(entries)), found.name())
+	if err := found.clash(cfg, entries); err != nil {
+		return err
 	}
 	now := sim.NewClock(time.Time{})
-	e, err := newEngine(cfg, func(rc *runtime.Config) { rc.Clock, rc.Journal = now, logLines{t, c.JSON} })
+	lines := logLines{t, c.JSON}
+	e, err := newEngine(cfg, func(rc *runtime.Config) { rc.Clock, rc.Journal = now, lines })
 	if err != nil {
 		return err
 	}
 	defer e.close()
-	if _, err := e.rt.Load(ctx, who.App, runtime.FS(files), entry); err != nil {
-		return errors.New(found.explain(err))
+	web, err := newWebApps(cfg, &webJournal{journal: lines}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer web.client.Close()
+	if !web.has(who.App) {
+		entry, ok := entries[who.App]
+		if problem := problems[who.App]; problem != nil {
+			return problem
+		}
+		if !ok {
+			return unknownApp(who.App, append(slices.Collect(maps.Keys(entries)), web.names...), found.name())
+		}
+		if _, err := e.rt.Load(ctx, who.App, runtime.FS(files), entry); err != nil {
+			return errors.New(found.explain(err))
+		}
 	}
 	policy := cfg.Fault
 	if own := cfg.Apps[who.App].Fault; own != nil {
 		policy = *own
 	}
-	options := sim.Options{Clock: now, Fault: faultPolicy(policy)}
+	options := sim.Options{Clock: now, Fault: faultPolicy(policy), Asker: web}
 	if !c.JSON {
 		options.Observe = func(e sim.Entry) { t.printf("%s\n", t.entry(e)) }
 	}
-	transcript, err := sim.New(options).Call(ctx, e.handler, who)
+	transcript, err := sim.New(options).Call(ctx, web.or(e.handler), who)
 	if err != nil {
 		return err
 	}
@@ -168,10 +180,21 @@ func (l logLines) Append(_, _ string, entries []runtime.Entry) error {
 		case l.silent:
 		case e.Kind == "log":
 			l.print(yellow, "console  "+logMessage(e.Data))
+		case e.Kind == "warning":
+			var w struct{ Callback, Warning string }
+			if err := json.Unmarshal(e.Data, &w); err == nil {
+				l.print(yellow, "warning  "+w.Callback+": "+w.Warning)
+			}
 		case e.Kind == "fault":
-			var f runtime.Fault
+			var f struct {
+				runtime.Fault
+				Reply string
+			}
 			if err := json.Unmarshal(e.Data, &f); err == nil {
 				l.print(red, "fault    "+f.Detail())
+			}
+			if f.Reply != "" {
+				l.print(red, "reply    "+strings.TrimSpace(f.Reply))
 			}
 		}
 	}

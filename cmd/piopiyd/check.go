@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -22,6 +23,7 @@ type checked struct {
 	App       string          `json:"app"`
 	OK        bool            `json:"ok"`
 	Callbacks []string        `json:"callbacks,omitempty"`
+	AnswerURL string          `json:"answer_url,omitempty"`
 	Files     []string        `json:"files,omitempty"`
 	Warnings  []string        `json:"warnings,omitempty"`
 	Problem   *server.Problem `json:"problem,omitempty"`
@@ -43,7 +45,11 @@ func (c checkCommand) Run(ctx context.Context, t terminal, g globals) error {
 		return err
 	}
 	defer done()
+	if err := found.clash(cfg, entries); err != nil {
+		return err
+	}
 	names := append(slices.Collect(maps.Keys(entries)), slices.Collect(maps.Keys(problems))...)
+	names = append(names, webAppNames(cfg)...)
 	slices.Sort(names)
 	names = slices.Compact(names)
 	if len(names) == 0 {
@@ -66,6 +72,10 @@ func (c checkCommand) Run(ctx context.Context, t terminal, g globals) error {
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if address := cfg.Apps[name].AnswerURL; address != "" {
+			all = append(all, checked{App: name, OK: true, AnswerURL: withoutSecrets(address)})
+			continue
 		}
 		if problem := problems[name]; problem != nil {
 			all = append(all, checked{App: name, Problem: &server.Problem{Message: problem.Error()}, text: problem.Error()})
@@ -113,7 +123,7 @@ func (c checkCommand) report(t terminal, all []checked) error {
 		}
 		for _, r := range all {
 			if r.OK {
-				t.printf("%s  %-*s  %s\n", t.paint(green, "ok"), width, r.App, strings.Join(r.Callbacks, ", "))
+				t.printf("%s  %-*s  %s\n", t.paint(green, "ok"), width, r.App, cmp.Or(r.AnswerURL, strings.Join(r.Callbacks, ", ")))
 			} else {
 				t.printf("%s %-*s  %s\n", t.paint(red, "bad"), width, r.App, indented(plain(r.text), width+6))
 			}

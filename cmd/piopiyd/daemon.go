@@ -37,6 +37,8 @@ type Daemon struct {
 	journal *journal.Journal
 	runtime *runtime.Runtime
 	handler *bindcall.Handler
+	web     *webApps
+	calls   call.Handler // scripts and web servers
 	hooks   *cloud.Hooks
 	server  *server.Server
 	metrics *server.Metrics
@@ -53,13 +55,20 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 	if d.journal, err = openJournal(ctx, cfg, log); err != nil {
 		return nil, err
 	}
-	if d.runtime, err = newRuntime(cfg, d.journal, observer{d.metrics}, log); err != nil {
+	if d.runtime, err = newRuntime(cfg, d.journal, observer{d.metrics, cfg, log}, log); err != nil {
 		_ = d.journal.Close(ctx)
 		return nil, err
 	}
 	d.handler = newHandler(cfg, d.runtime, log)
+	faulted := func(app string) { d.metrics.Faulted(app, "web") }
+	if d.web, err = newWebApps(cfg, &webJournal{journal: d.journal, faulted: faulted, log: log}, log); err != nil {
+		d.runtime.Close()
+		_ = d.journal.Close(ctx)
+		return nil, err
+	}
+	d.calls = draining{d.web.or(d.handler), d.handler.Draining}
 	d.hooks = cloud.NewHooks(cloud.Options{
-		Handler: d.handler, Inbox: d.journal.Inbox(), PublicURL: cfg.PublicURL, MaxBody: int64(cfg.Hooks.MaxBody), Logger: log,
+		Handler: d.calls, Inbox: d.journal.Inbox(), PublicURL: cfg.PublicURL, MaxBody: int64(cfg.Hooks.MaxBody), Logger: log,
 		Secret: func(app string) string { return string(cfg.Apps[app].Token) },
 	})
 	if d.server, err = d.newServer(); err != nil {
@@ -76,7 +85,7 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 	d.delivered = make(chan struct{})
 	go func() {
 		defer close(d.delivered)
-		if err := d.journal.Inbox().Deliver(background, d.handler); err != nil {
+		if err := d.journal.Inbox().Deliver(background, d.calls); err != nil {
 			log.Error("delivery of events and CDRs stopped", "error", err)
 		}
 	}()
@@ -91,7 +100,9 @@ func openJournal(ctx context.Context, cfg config.Config, log *slog.Logger) (*jou
 	return journal.Open(ctx, journal.Options{
 		Dir: cfg.Data, URL: cfg.Journal.NATSURL, ConnectOptions: connect, Node: cfg.Journal.Node, Replicas: cfg.Journal.Replicas,
 		Logger: log, MaxAge: cfg.Journal.MaxAge, MaxBytes: int64(cfg.Journal.MaxBytes),
-		Inbox: call.InboxOptions{Backoff: cfg.Delivery.Retry, EventMaxAge: cfg.Delivery.EventMaxAge, CDRMaxAge: cfg.Delivery.CDRMaxAge},
+		Inbox: call.InboxOptions{
+			Backoff: cfg.Delivery.Retry, BackoffFor: resend(cfg), EventMaxAge: cfg.Delivery.EventMaxAge, CDRMaxAge: cfg.Delivery.CDRMaxAge,
+		},
 	})
 }
 
@@ -185,7 +196,7 @@ func (d *Daemon) newServer() (*server.Server, error) {
 		return nil, fmt.Errorf("trusted_proxies: %w", err)
 	}
 	return server.New(server.Options{
-		Hooks: d.hooks, Access: access, Apps: appsView{d.runtime}, Calls: callsView{d.journal}, Token: string(d.cfg.API.Token),
+		Hooks: d.hooks, Access: access, Apps: appsView{d.runtime, d.cfg}, Calls: callsView{d.journal}, Token: string(d.cfg.API.Token),
 		TrustedProxies: proxies, Metrics: d.metrics, Ready: d.ready, Logger: d.log,
 	}), nil
 }
@@ -211,6 +222,9 @@ func (d *Daemon) ready() error {
 		if a.Current() != nil {
 			return nil
 		}
+	}
+	if len(d.web.names) > 0 {
+		return nil
 	}
 	return errors.New("no app has a good version")
 }
@@ -246,6 +260,7 @@ func (d *Daemon) Close(ctx context.Context) error {
 		<-d.delivered
 	}
 	d.hooks.Close()
+	d.web.client.Close()
 	d.runtime.Close()
 	return d.journal.Close(ctx)
 }

@@ -42,6 +42,7 @@ func (e *engine) close() { e.rt.Close() }
 type offline struct {
 	journal *journal.Journal
 	runtime *runtime.Runtime
+	cfg     config.Config
 }
 
 var _ backend = (*offline)(nil)
@@ -59,7 +60,7 @@ func openOffline(ctx context.Context, cfg config.Config) (*offline, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &offline{journal: j}
+	o := &offline{journal: j, cfg: cfg}
 	if o.runtime, err = newRuntime(cfg, j, nil, quiet); err == nil {
 		err = o.runtime.Restore(ctx)
 	}
@@ -71,16 +72,18 @@ func openOffline(ctx context.Context, cfg config.Config) (*offline, error) {
 }
 
 // Apps implements backend.
-func (o *offline) Apps(context.Context) ([]server.App, error) { return appsView{o.runtime}.Apps(), nil }
+func (o *offline) Apps(context.Context) ([]server.App, error) {
+	return appsView{o.runtime, o.cfg}.Apps(), nil
+}
 
 // Versions implements backend.
 func (o *offline) Versions(_ context.Context, app string) ([]server.Version, error) {
-	return appsView{o.runtime}.Versions(app)
+	return appsView{o.runtime, o.cfg}.Versions(app)
 }
 
 // Rollback implements backend. The next daemon begins with what it chose.
 func (o *offline) Rollback(ctx context.Context, app, id string) (server.Version, error) {
-	return appsView{o.runtime}.Rollback(ctx, app, id)
+	return appsView{o.runtime, o.cfg}.Rollback(ctx, app, id)
 }
 
 // Calls implements backend.

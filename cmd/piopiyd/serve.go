@@ -36,6 +36,9 @@ func (c serveCommand) Run(ctx context.Context, t terminal, g globals) error {
 	if err != nil {
 		return err
 	}
+	if err := found.check(cfg); err != nil {
+		return err
+	}
 	log := newLogger(cfg.Log, t)
 	slog.SetDefault(log)
 	for _, unknown := range config.UnknownEnv(os.Environ(), "PIOPIYD_CONFIG") {
@@ -142,7 +145,7 @@ func newLogger(c config.Log, t terminal) *slog.Logger {
 
 // banner says what is served, where, and one line to try.
 func (t terminal) banner(cfg config.Config, found apps, address string, d *Daemon) {
-	list := appsView{d.runtime}.Apps()
+	list := appsView{d.runtime, cfg}.Apps()
 	t.printf("%s\n\n", t.paint(bold, "piopiyd serves "+address))
 	place := found.dir
 	if place == "" {
@@ -168,7 +171,7 @@ func (t terminal) banner(cfg config.Config, found apps, address string, d *Daemo
 // that answers.
 func tryLine(cfg config.Config, address string, list []server.App) string {
 	for _, a := range byPreference(list) {
-		if a.Version == "" || !slices.Contains(a.Exports, "answer") {
+		if a.AnswerURL == "" && (a.Version == "" || !slices.Contains(a.Exports, "answer")) {
 			continue
 		}
 		settings := cfg.Apps[a.Name]

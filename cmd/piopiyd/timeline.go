@@ -127,7 +127,7 @@ func describe(e server.Entry) string {
 			Line, Column int
 			Source       string
 		}
-		Name, Message string
+		Name, Message, Reply string
 	}
 	if err := json.Unmarshal(e.Data, &d); err != nil && e.Kind != "pcmo" {
 		return compact(e.Data)
@@ -169,6 +169,9 @@ func describe(e server.Entry) string {
 			if p.Source != "" {
 				text += "\n" + strings.TrimSpace(p.Source)
 			}
+		}
+		if d.Reply != "" {
+			text += "\n" + cut(strings.TrimSpace(d.Reply))
 		}
 		return text
 	case "event", "cdr":

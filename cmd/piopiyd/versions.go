@@ -69,6 +69,10 @@ func live(is bool) string {
 func (t terminal) apps(list []server.App) {
 	rows := [][]string{{"APP", "VERSION", "SESSIONS", "EXPORTS"}}
 	for _, a := range list {
+		if a.AnswerURL != "" {
+			rows = append(rows, []string{a.Name, "-", "-", a.AnswerURL})
+			continue
+		}
 		rows = append(rows, []string{a.Name, orDash(short(a.Version)), strconv.FormatInt(a.Sessions, 10), orDash(strings.Join(a.Exports, ", "))})
 	}
 	t.table(rows)

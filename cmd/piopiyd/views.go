@@ -5,18 +5,30 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
+	"github.com/piopiy/piopiyd/config"
 	"github.com/piopiy/piopiyd/journal"
 	"github.com/piopiy/piopiyd/runtime"
 	"github.com/piopiy/piopiyd/server"
 )
 
-// appsView shows the runtime's apps to the API.
-type appsView struct{ runtime *runtime.Runtime }
+// appsView shows the runtime's apps to the API, and those that are web servers.
+type appsView struct {
+	runtime *runtime.Runtime
+	cfg     config.Config
+}
 
 func (v appsView) Apps() []server.App {
 	list := []server.App{}
+	for _, name := range webAppNames(v.cfg) {
+		list = append(list, server.App{Name: name, AnswerURL: withoutSecrets(v.cfg.Apps[name].AnswerURL)})
+	}
 	for _, a := range v.runtime.Apps() {
+		if v.cfg.Apps[a.Name()].AnswerURL != "" {
+			continue
+		}
 		item := server.App{Name: a.Name(), Problem: problemView(a.Problem())}
 		if cur := a.Current(); cur != nil {
 			item.Version, item.Exports = cur.ID(), cur.Exports()
@@ -26,6 +38,7 @@ func (v appsView) Apps() []server.App {
 		}
 		list = append(list, item)
 	}
+	slices.SortFunc(list, func(a, b server.App) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }
 
@@ -47,6 +60,9 @@ func versionView(v *runtime.Version, live bool) server.Version {
 
 func (v appsView) app(name string) (*runtime.App, error) {
 	a, ok := v.runtime.App(name)
+	if v.cfg.Apps[name].AnswerURL != "" {
+		return nil, fmt.Errorf("the app %q is a web server and has no versions: %w", name, server.ErrNotFound)
+	}
 	if !ok {
 		return nil, fmt.Errorf("there is no app %q: %w", name, server.ErrNotFound)
 	}

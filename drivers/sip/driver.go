@@ -134,8 +134,9 @@ type Driver struct {
 	active  atomic.Int64
 	work    sync.WaitGroup
 
-	mu    sync.Mutex
-	lines map[*line]struct{}
+	mu       sync.Mutex
+	lines    map[*line]struct{}
+	stopping bool
 }
 
 // New returns a driver that listens already: calls are refused with 503 until Serve. Close it, or Serve it.
@@ -183,6 +184,9 @@ func (d *Driver) Serve(ctx context.Context, h call.Handler) error {
 	d.handler.Store(&h)
 	<-ctx.Done()
 	d.agent.Drain()
+	d.mu.Lock()
+	d.stopping = true
+	d.mu.Unlock()
 	idle := make(chan struct{})
 	go func() {
 		defer close(idle)
@@ -215,14 +219,12 @@ func (d *Driver) Close() error {
 
 // invited carries one call, from the INVITE to its end.
 func (d *Driver) invited(inv *ua.Invitation) {
-	d.work.Add(1)
-	defer d.work.Done()
 	h := d.handler.Load()
-	if n := d.active.Add(1); h == nil || n > int64(d.opts.MaxCalls) {
-		d.active.Add(-1)
+	if h == nil || !d.enter() {
 		inv.Reject(503, "Service Unavailable", "")
 		return
 	}
+	defer d.work.Done()
 	defer d.active.Add(-1)
 	app, ok := inv.To, inv.To != ""
 	if d.opts.Route != nil {
@@ -242,6 +244,18 @@ func (d *Driver) invited(inv *ua.Invitation) {
 		return
 	}
 	l.run(*h)
+}
+
+// enter counts a call in, unless the driver stops or has too many.
+func (d *Driver) enter() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping || d.active.Load() >= int64(d.opts.MaxCalls) {
+		return false
+	}
+	d.active.Add(1)
+	d.work.Add(1)
+	return true
 }
 
 func (d *Driver) newCall(inv *ua.Invitation, app string) *call.Call {

@@ -1,12 +1,13 @@
-// The measured script behind Express, as an application on the npm SDK would be. It keeps nothing between callbacks: no
+// The measured script behind Express, as an application would be. It keeps nothing between callbacks: no
 // journal, no state of a call, no second look for duplicates.
 //
 //   node server.js SCRIPTS PORT [WORKERS]
 'use strict'
 
 const cluster = require('node:cluster')
-const Module = require('node:module')
+const { register } = require('node:module')
 const path = require('node:path')
+const { pathToFileURL } = require('node:url')
 
 const [scripts, port, workers] = [path.resolve(process.argv[2]), Number(process.argv[3]), Number(process.argv[4] || 0)]
 
@@ -20,13 +21,12 @@ if (workers > 0 && cluster.isPrimary) {
   serve()
 }
 
-function serve() {
-  const resolve = Module._resolveFilename
-  Module._resolveFilename = (request, ...rest) => request === 'piopiy' ? path.join(__dirname, 'piopiy.js') : resolve(request, ...rest)
+async function serve() {
+  register('./hooks.mjs', pathToFileURL(__filename))
   const express = require('express')
   const app = express()
   app.use(express.json())
-  for (const name of ['desk', 'straight']) mount(app, name, require(path.join(scripts, name, 'main.js')))
+  for (const name of ['desk', 'straight']) mount(app, name, await import(pathToFileURL(path.join(scripts, name, 'main.js'))))
   app.listen(port, '127.0.0.1', () => { if (!cluster.isWorker) console.log('ready') })
 }
 
@@ -34,7 +34,8 @@ function mount(app, name, script) {
   const base = `/hooks/${name}`
   const continuations = new Map()
   // A function stands where an address belongs: by its name, so that any worker can go on with the call.
-  const addressed = (actions, host) => {
+  const addressed = (document, host) => {
+    const actions = document.toJSON()
     for (const one of actions) {
       if (typeof one.action_url !== 'function') continue
       continuations.set(one.action_url.name, one.action_url)

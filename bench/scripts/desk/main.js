@@ -1,5 +1,5 @@
 // A support desk: opening hours, the caller's language, a menu, agents to connect to, and what the call cost.
-const { PiopiyAction } = require('piopiy')
+import { pcmo } from 'piopiy/pcmo'
 
 const NUMBER = 914446316000
 const ZONE_MINUTES = 330 // Asia/Kolkata
@@ -38,37 +38,34 @@ function agentsFor(queue, language, hour) {
 function connect(action, queue, language, at) {
   const agents = agentsFor(queue, language, localTime(at).hour)
   action.speak(`Connecting you to ${queue}.`)
-  if (agents.length) action.call(agents, NUMBER, { duration: 3600, timeout: 30, loop: 2, ring_type: 'group' })
-  action.record()
-  action.hangup()
-  return action.PCMO()
+  if (agents.length) action.bridge(agents, { from: NUMBER, duration: '1h', timeout: '30s', tries: 2, strategy: 'group' })
+  return action.record().hangup()
 }
 
 function greeted(call, next) {
-  const action = new PiopiyAction()
+  const action = pcmo()
   const language = languageOf(call.from)
-  action.playMusic(isOpen(localTime(call.time)) ? language.welcome : language.closed)
+  action.play(isOpen(localTime(call.time)) ? language.welcome : language.closed)
   return next(action, language)
 }
 
-exports.answer = call => greeted(call, (action, language) => {
+export const answer = call => greeted(call, (action, language) => {
   action.speak(`Your number ends in ${String(call.from).slice(-4)}.`)
-  action.setValue(JSON.stringify({ language: language.code, at: call.time }))
-  action.playGetInput(menu, language.menu, { max_digit: 1, max_retry: 2, timeout: 8 })
-  return action.PCMO()
+  return action.param({ language: language.code, at: call.time })
+    .playGetInput(language.menu, menu, { maxDigits: 1, retries: 2, timeout: '8s' })
 })
 
-exports.straight = call => greeted(call, (action, language) => connect(action, 'support', language, call.time))
+export const straight = call => greeted(call, (action, language) => connect(action, 'support', language, call.time))
 
 function menu({ dtmf, from, extra_params }) {
-  return connect(new PiopiyAction(), MENU[dtmf] || 'support', languageOf(from), JSON.parse(extra_params).at)
+  return connect(pcmo(), MENU[dtmf] || 'support', languageOf(from), JSON.parse(extra_params).at)
 }
 
-exports.event = e => {
+export const event = e => {
   if (e.status === 'hangup') return JSON.stringify({ from: e.from, language: languageOf(e.from).code, at: localTime(e.time) })
 }
 
-exports.cdr = record => {
+export const cdr = record => {
   const minutes = Math.ceil(record.duration / 60)
   return JSON.stringify({ from: record.from, status: record.status, cost: (minutes * 0.65).toFixed(2) })
 }

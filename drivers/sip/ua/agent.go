@@ -58,8 +58,12 @@ type Agent struct {
 	port   int
 	host   netip.Addr // may be unspecified
 
+	filter    *filter
 	auth      *authenticator
 	registrar *registrar
+
+	sending sync.RWMutex // held for writing by Close: nothing is sent afterwards
+	closed  bool
 
 	draining atomic.Bool
 	mu       sync.Mutex
@@ -89,11 +93,11 @@ func Open(o Options) (*Agent, error) {
 		return nil, err
 	}
 	quiet := slog.New(&quietHandler{next: o.Logger.Handler()})
-	filter := newFilter(o.PerSource)
+	a.filter = newFilter(o.PerSource)
 	var err error
 	a.ua, err = sipgo.NewUA(
 		sipgo.WithUserAgent(o.Name),
-		sipgo.WithUserAgentTransportLayerOptions(msg.WithTransportLayerLogger(quiet), msg.WithTransportLayerReadFilter(filter.read)),
+		sipgo.WithUserAgentTransportLayerOptions(msg.WithTransportLayerLogger(quiet), msg.WithTransportLayerReadFilter(a.filter.read)),
 		sipgo.WithUserAgentTransactionLayerOptions(
 			msg.WithTransactionLayerLogger(quiet), msg.WithTransactionLayerTerminateOnConnClose(),
 			msg.WithTransactionLayerUnhandledResponseHandler(func(*msg.Response) {}), // such as a 2xx after its transaction
@@ -171,7 +175,22 @@ func (a *Agent) awaitUDP(layer *msg.TransportLayer) {
 func (a *Agent) Port() int { return a.port }
 
 // Drain refuses new calls with 503 from here on.
-func (a *Agent) Drain() { a.draining.Store(true) }
+func (a *Agent) Drain() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.draining.Store(true)
+}
+
+// enter counts an Invite callback in, unless the agent is being drained.
+func (a *Agent) enter() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.draining.Load() {
+		return false
+	}
+	a.calls.Add(1)
+	return true
+}
 
 // Dialogs returns how many dialogs there are.
 func (a *Agent) Dialogs() int {
@@ -180,44 +199,83 @@ func (a *Agent) Dialogs() int {
 	return len(a.dialogs)
 }
 
-// Close waits until no Invite callback is under way, says goodbye to what is left until ctx ends, and closes the
-// sockets.
+// Close waits until no Invite callback is under way and says goodbye to what is left, both until ctx ends, and
+// closes the sockets.
 func (a *Agent) Close(ctx context.Context) error {
 	a.Drain()
-	a.mu.Lock()
-	for _, d := range a.dialogs {
-		a.work.Go(func() { d.Bye(ctx, "") })
-	}
-	a.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		a.calls.Wait()
-		for a.Dialogs() > 0 && ctx.Err() == nil {
-			a.mu.Lock()
-			var one *Dialog
-			for _, d := range a.dialogs {
-				one = d
-				break
-			}
-			a.mu.Unlock()
-			if one != nil {
-				select {
-				case <-one.gone:
-				case <-ctx.Done():
-				}
-			}
-		}
 	}()
 	select {
 	case <-done:
 	case <-ctx.Done():
 	}
+	var byes sync.WaitGroup
+	a.mu.Lock()
+	for _, d := range a.dialogs {
+		byes.Go(func() { d.Bye(ctx, "") })
+	}
+	a.mu.Unlock()
+	byes.Wait()
+	a.sending.Lock()
+	a.closed = true
+	a.sending.Unlock()
+	// What has been read already is on its way through the library, which opens a socket of its own to answer it
+	// when ours is gone.
+	a.filter.stop()
+	time.Sleep(settle)
 	err := errors.Join(a.udp.Close(), a.tcp.Close())
-	err = errors.Join(err, a.ua.Close())
 	<-done
 	a.work.Wait()
-	return err
+	return errors.Join(err, a.ua.Close())
+}
+
+// settle is how long a message that was read may be on its way to its handler.
+const settle = 20 * time.Millisecond
+
+var errClosed = errors.New("the user agent is closed")
+
+// begin sends a request. Once the sockets are closed the library would open others for it: then nothing is sent.
+func (a *Agent) begin(ctx context.Context, req *msg.Request) (msg.ClientTransaction, error) {
+	a.sending.RLock()
+	defer a.sending.RUnlock()
+	if a.closed {
+		return nil, errClosed
+	}
+	return a.client.TransactionRequest(ctx, req)
+}
+
+// write sends a request that is not answered.
+func (a *Agent) write(req *msg.Request) error {
+	a.sending.RLock()
+	defer a.sending.RUnlock()
+	if a.closed {
+		return errClosed
+	}
+	return a.client.WriteRequest(req)
+}
+
+// do sends a request and returns its final response.
+func (a *Agent) do(ctx context.Context, req *msg.Request) (*msg.Response, error) {
+	tx, err := a.begin(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Terminate()
+	for {
+		select {
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				return res, nil
+			}
+		case <-tx.Done():
+			return nil, tx.Err()
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // hostFor returns our host as the other side at addr (host:port) sees it.

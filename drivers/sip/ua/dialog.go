@@ -145,7 +145,11 @@ func (d *Dialog) Bye(ctx context.Context, reason string) {
 	if reason != "" && safe(reason) {
 		req.AppendHeader(msg.NewHeader("Reason", reason))
 	}
-	if res, err := d.agent.client.Do(ctx, req); err != nil {
+	if ctx.Err() != nil {
+		_ = d.agent.write(req) // nobody waits for the answer
+		return
+	}
+	if res, err := d.agent.do(ctx, req); err != nil {
 		d.agent.log.Debug("a BYE was not answered", "call_id", d.ID(), "error", err)
 	} else if res.StatusCode >= 300 {
 		d.agent.log.Debug("a BYE was refused", "call_id", d.ID(), "status", res.StatusCode)
@@ -165,7 +169,7 @@ func (d *Dialog) lost(err error) {
 		defer d.agent.forget(d)
 		ctx, cancel := context.WithTimeout(context.Background(), t2)
 		defer cancel()
-		_, _ = d.agent.client.Do(ctx, d.request(msg.BYE))
+		_, _ = d.agent.do(ctx, d.request(msg.BYE))
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	msg "github.com/emiago/sipgo/sip"
@@ -12,7 +13,8 @@ import (
 
 // filter drops what is not worth reading, before the library parses it or remembers who sent it.
 type filter struct {
-	rate float64
+	rate    float64
+	stopped atomic.Bool
 
 	mu      sync.Mutex
 	sources map[netip.Addr]*bucket
@@ -45,6 +47,9 @@ func newFilter(perSecond int) *filter {
 // together the second would be handled first. Letting the first run now keeps most of the order.
 func (f *filter) read(p msg.TransportReadProps, data []byte) ([]byte, error) {
 	runtime.Gosched()
+	if f.stopped.Load() {
+		return nil, nil
+	}
 	isDatagram := p.Transport == "UDP"
 	if isDatagram && len(data) > maxMessage {
 		return nil, nil
@@ -60,6 +65,9 @@ func (f *filter) read(p msg.TransportReadProps, data []byte) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// stop drops everything from here on.
+func (f *filter) stop() { f.stopped.Store(true) }
 
 // admit reports whether a source may send another request now.
 func (f *filter) admit(p msg.TransportReadProps) bool {

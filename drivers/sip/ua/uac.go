@@ -153,7 +153,7 @@ const cancelWait = 5 * time.Second
 
 // attempt sends the INVITE and returns its final response.
 func (c *outgoing) attempt(ctx context.Context) (*msg.Response, error) {
-	tx, err := c.agent.client.TransactionRequest(context.WithoutCancel(ctx), c.req)
+	tx, err := c.agent.begin(context.WithoutCancel(ctx), c.req)
 	if err != nil {
 		return nil, fmt.Errorf("the INVITE could not be sent: %w", err)
 	}
@@ -210,7 +210,7 @@ func (c *outgoing) cancel() {
 	c.agent.work.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cancelWait)
 		defer cancel()
-		if _, err := c.agent.client.Do(ctx, req); err != nil {
+		if _, err := c.agent.do(ctx, req); err != nil {
 			c.agent.log.Debug("a CANCEL was not answered", "error", err)
 		}
 	})
@@ -288,7 +288,7 @@ func (c *outgoing) dialogOf(res *msg.Response) (*Dialog, error) {
 func (c *outgoing) ack(d *Dialog) {
 	req := d.request(msg.ACK)
 	req.ReplaceHeader(&msg.CSeqHeader{SeqNo: c.req.CSeq().SeqNo, MethodName: msg.ACK})
-	if err := c.agent.client.WriteRequest(req); err != nil {
+	if err := c.agent.write(req); err != nil {
 		c.agent.log.Debug("an ACK could not be sent", "call_id", d.ID(), "error", err)
 	}
 }

@@ -69,7 +69,10 @@ func (a *Agent) onInvite(req *msg.Request, tx msg.ServerTransaction) {
 	if !ok {
 		return
 	}
-	a.calls.Add(1)
+	if !a.enter() {
+		a.respond(tx, req, 503, "Service Unavailable", msg.NewHeader("Retry-After", "10"))
+		return
+	}
 	defer a.calls.Done()
 	inv := &Invitation{
 		To: req.Recipient.User, From: req.From().Address.User, Name: req.From().DisplayName, FromHost: req.From().Address.Host,
