@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/piopiy/piopiyd/call"
@@ -17,6 +18,43 @@ import (
 func TestMemoryInbox(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	inboxtest.Run(t, func(_ *testing.T, opts call.InboxOptions) call.Inbox { return call.NewMemoryInbox(opts) })
+}
+
+// An app may have times of its own; where it has none the general ones hold.
+func TestBackoffFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := call.NewMemoryInbox(call.InboxOptions{Concurrency: 1, Backoff: []time.Duration{time.Second}, BackoffFor: func(app, kind string) []time.Duration {
+			if app == "web" && kind == "cdr" {
+				return []time.Duration{time.Hour}
+			}
+			return nil
+		}})
+		tries := map[string]int{}
+		failing := errors.New("down")
+		h := inboxtest.Handler{
+			OnCDR:   func(_ context.Context, r *call.CDR) error { tries[r.App+" cdr"]++; return failing },
+			OnEvent: func(_ context.Context, e *call.Event) error { tries[e.App+" event"]++; return failing },
+		}
+		for i, app := range []string{"web", "script"} {
+			if _, err := in.AcceptCDR(t.Context(), &call.CDR{App: app, CallID: "c"}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := in.AcceptEvent(t.Context(), &call.Event{App: app, CallID: "e" + app[:i]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- in.Deliver(ctx, h) }()
+		time.Sleep(1500 * time.Millisecond)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(map[string]int{"web cdr": 1, "web event": 2, "script cdr": 2, "script event": 2}, tries); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestBackoff(t *testing.T) {

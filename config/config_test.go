@@ -246,6 +246,7 @@ webhooks: {secret: hunter2-hunter2-hunter2}
 journal: {nats_url: "nats://me:hunter2@nats.internal:4222,nats://other:4222"}
 apps:
   support: {token: hunter2, user: me, password: hunter2, env: {KEY: hunter2}}
+  crm: {answer_url: "https://crm.example.com/answer?key=hunter2", event_url: "https://crm.example.com/event?hunter2@"}
 `))
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,7 @@ const maxSource = 160
 // showable returns a source line as far as it may be shown.
 func showable(line string) string {
 	line = strings.TrimRight(line, "\r ")
-	if secretLine.MatchString(line) || strings.Contains(line, "://") && strings.Contains(line, "@") {
+	if secretLine.MatchString(line) || strings.Contains(line, "://") && strings.ContainsAny(line, "@?") {
 		return ""
 	}
 	if r := []rune(line); len(r) > maxSource {

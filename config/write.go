@@ -66,8 +66,14 @@ func scalar(v reflect.Value, quoted bool) string {
 	case Secret:
 		return text(x.String())
 	case string:
-		if strings.Contains(x, "@") && strings.Contains(x, "://") {
-			x = redact(x)
+		if strings.Contains(x, "://") {
+			address, query, _ := strings.Cut(x, "?")
+			if strings.Contains(x, "@") {
+				address = redact(address)
+			}
+			if x = address; query != "" {
+				x += "?" + mask
+			}
 		}
 		if !quoted && x == "" {
 			return ""

@@ -20,6 +20,7 @@ var arrows = map[string][]string{
 	"bindings/fetch/outbound": {},
 	"drivers":                 {"drivers", "call", "pcmo"},
 	"server":                  {"call", "pcmo", "server"},
+	"webapp":                  {"call", "pcmo"},
 	"journal":                 {"call", "pcmo", "runtime", "bindings/kv"}, // it implements what these declare
 	"config":                  {"runtime", "bindings/fetch/outbound"},     // for their defaults
 	"stdlib":                  {},

@@ -8,7 +8,8 @@ import (
 )
 
 // Journal takes the journal entries of calls that a web server decides about. The kinds and their contents are those
-// of scripts' journals as far as there are such: answer, input, pcmo, warning, fault, event, cdr, end.
+// of scripts' journals as far as there are such: answer, input, pcmo, warning, fault, event, cdr, end. An event or CDR
+// that was not taken is undelivered, once for each try.
 type Journal interface {
 	// Note takes one entry; data is JSON. It must not block. A fault's data holds the first 2 KiB of the reply.
 	Note(app, callID, kind string, at time.Time, data json.RawMessage)
@@ -24,10 +25,14 @@ type (
 		Callback string `json:"callback"`
 		Warning  string `json:"warning"`
 	}
+	undeliveredNote struct {
+		Callback string `json:"callback"`
+		Error    string `json:"error"`
+	}
 	faultNote struct {
 		Kind    string `json:"kind"`
 		Message string `json:"message"`
-		Status  int    `json:"status,omitempty"`
+		Status  int    `json:"http_status,omitempty"`
 		Reply   string `json:"reply,omitempty"`
 	}
 	endNote struct {

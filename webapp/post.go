@@ -73,7 +73,10 @@ func (h *Handler) post(ctx context.Context, target string, body []byte) (answer,
 	if err != nil {
 		return answer{}, h.unreached(ctx, err, "gave no answer")
 	}
-	defer discard(res.Body)
+	defer func() {
+		_, _ = io.CopyN(io.Discard, res.Body, 64<<10) // so that the connection can be used again
+		_ = res.Body.Close()
+	}()
 	got := answer{status: res.StatusCode}
 	got.body, err = io.ReadAll(io.LimitReader(res.Body, h.opts.MaxReply+1))
 	if err != nil {
@@ -87,13 +90,13 @@ func (h *Handler) post(ctx context.Context, target string, body []byte) (answer,
 	return got, nil
 }
 
-// unreached explains why a request came to nothing.
-func (h *Handler) unreached(ctx context.Context, err error, late string) *Error {
-	if errors.Is(context.Cause(ctx), errTimeout) {
-		return &Error{Reason: fmt.Sprintf("%s within %s", late, h.opts.Timeout), Err: context.DeadlineExceeded}
+// unreached explains why a request came to nothing; what says how far it came.
+func (h *Handler) unreached(ctx context.Context, err error, what string) *Error {
+	switch {
+	case errors.Is(context.Cause(ctx), errTimeout):
+		return &Error{Reason: fmt.Sprintf("%s within %s", what, h.opts.Timeout), Err: context.DeadlineExceeded}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &Error{Reason: what + ": nothing listens there; is the web server running?", Err: err}
 	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return &Error{Reason: "cannot be reached: nothing listens there; is the web server running?", Err: err}
-	}
-	return &Error{Reason: "cannot be reached: " + plainError(err), Err: err}
+	return &Error{Reason: what + ": " + plainError(err), Err: err}
 }

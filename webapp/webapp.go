@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -245,7 +244,7 @@ func (h *Handler) tell(ctx context.Context, app, id, callback, target string, bo
 	var failed *Error
 	if errors.As(err, &failed) {
 		failed.URL = shown(target)
-		h.note(app, id, "warning", warningNote{callback, "not delivered: " + failed.Error()})
+		h.note(app, id, "undelivered", undeliveredNote{callback, failed.Error()})
 	}
 	return err
 }
@@ -262,10 +261,4 @@ func shown(target string) string {
 		return "the URL"
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
-}
-
-// discard reads the rest of a small body, so that its connection can be used again.
-func discard(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, 64<<10)
-	_ = body.Close()
 }

@@ -190,11 +190,13 @@ func (l logLines) Append(_, _ string, entries []runtime.Entry) error {
 				runtime.Fault
 				Reply string
 			}
-			if err := json.Unmarshal(e.Data, &f); err == nil {
-				l.print(red, "fault    "+f.Detail())
-			}
-			if f.Reply != "" {
+			err := json.Unmarshal(e.Data, &f)
+			switch {
+			case err != nil:
+			case f.Reply != "":
 				l.print(red, "reply    "+strings.TrimSpace(f.Reply))
+			case f.Kind != "web": // of which the transcript tells
+				l.print(red, "fault    "+f.Detail())
 			}
 		}
 	}

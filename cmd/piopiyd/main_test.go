@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 //	logged PATTERN          wait until the daemon has logged it
 //	exec post URL BODY      post, and print status and body
 //	exec post -until PATTERN URL BODY   post until the answer matches; %d in BODY counts
+//	webserver SECRET        start a web server that decides about calls; CRM is its address, and web.log what it was
+//	                        asked and told, with "signed" before what SECRET has signed
 //	exec try FILE           do what the curl line in a file says
 func TestCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -46,7 +48,7 @@ func TestCommandLine(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": startCmd, "signal": signalCmd, "ended": endedCmd, "logged": loggedCmd,
+			"start": startCmd, "signal": signalCmd, "ended": endedCmd, "logged": loggedCmd, "webserver": webServerCmd,
 		},
 	})
 }
@@ -79,7 +81,10 @@ func startCmd(ts *testscript.TestScript, _ bool, args []string) {
 	cmd := exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "TZ=UTC")
-	for _, name := range []string{"PIOPIYD_CONFIG", "PIOPIYD_API_TOKEN", "PIOPIYD_DRAIN_TIMEOUT", "PIOPIYD_LISTN"} {
+	for _, name := range []string{
+		"PIOPIYD_CONFIG", "PIOPIYD_API_TOKEN", "PIOPIYD_DRAIN_TIMEOUT", "PIOPIYD_LISTN", "PIOPIYD_WEBHOOKS_SECRET",
+		"PIOPIYD_APPS_CRM_ANSWER_URL", "PIOPIYD_APPS_CRM_CDR_URL", "PIOPIYD_APPS_BAD_ANSWER_URL",
+	} {
 		if value := ts.Getenv(name); value != "" {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}

@@ -107,7 +107,7 @@ func (t terminal) journal(e server.Entry) string {
 	switch e.Kind {
 	case "fault", "policy", "gap":
 		return t.paint(red, line)
-	case "warning":
+	case "warning", "undelivered":
 		return t.paint(yellow, line)
 	}
 	return line
@@ -119,10 +119,10 @@ const maxText = 300
 // describe tells an entry's content in words where they are known, and else as JSON.
 func describe(e server.Entry) string {
 	var d struct {
-		From, To, Digits, Speech, Continuation, State, Reason, Error, Warning, Status, Leg string
-		Call                                                                               json.RawMessage
-		Missing                                                                            int
-		Position                                                                           struct {
+		From, To, Digits, Speech, Continuation, State, Reason, Error, Warning, Status, Leg, Callback string
+		Call                                                                                         json.RawMessage
+		Missing                                                                                      int
+		Position                                                                                     struct {
 			File         string
 			Line, Column int
 			Source       string
@@ -157,6 +157,8 @@ func describe(e server.Entry) string {
 		return "the fault policy answers: " + d.Error
 	case "warning":
 		return d.Warning
+	case "undelivered":
+		return d.Callback + ": " + d.Error
 	case "gap":
 		return strconv.Itoa(d.Missing) + " entries are missing here"
 	case "fault":

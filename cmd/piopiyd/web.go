@@ -44,11 +44,11 @@ func newWebApps(cfg config.Config, journal webapp.Journal, log *slog.Logger) (*w
 			if address == "" {
 				continue
 			}
-			entry, err := hostAndPort(address)
+			entries, err := hostAndPort(address)
 			if err != nil {
 				return nil, fmt.Errorf("apps.%s: %w", name, err)
 			}
-			allow = append(allow, entry)
+			allow = append(allow, entries...)
 		}
 	}
 	var err error
@@ -86,17 +86,26 @@ func (w *webApps) or(scripts call.Handler) call.Handler {
 	return m
 }
 
-// hostAndPort returns an entry of the guard's list that lets exactly this server be reached.
-func hostAndPort(address string) (string, error) {
+// hostAndPort returns the entries of the guard's list that let exactly this server be reached. This machine is called
+// by several names, of which a server's action_urls may use another.
+func hostAndPort(address string) ([]string, error) {
 	u, err := outbound.ParseURL(address)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	return net.JoinHostPort(u.Hostname(), port), nil
+	hosts := []string{"localhost", "127.0.0.1", "::1"}
+	if !slices.Contains(hosts, u.Hostname()) {
+		hosts = []string{u.Hostname()}
+	}
+	var entries []string
+	for _, host := range hosts {
+		entries = append(entries, net.JoinHostPort(host, port))
+	}
+	return entries, nil
 }
 
 // clash says that an app is a script and a web server at once.

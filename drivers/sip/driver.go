@@ -172,6 +172,13 @@ func (d *Driver) Name() string { return Name }
 // Port returns the port of SIP.
 func (d *Driver) Port() int { return d.agent.Port() }
 
+// Serving reports whether calls are taken: Serve has begun, and is not draining.
+func (d *Driver) Serving() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.handler.Load() != nil && !d.stopping
+}
+
 // Calls returns how many calls there are.
 func (d *Driver) Calls() int { return int(d.active.Load()) }
 

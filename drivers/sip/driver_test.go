@@ -143,6 +143,46 @@ func TestBridge(t *testing.T) {
 		"a in_hangup", "a cdr answered NORMAL_CLEARING")
 }
 
+// TestTrunk calls a number through a carrier that asks for a password, and one that no carrier may be asked for.
+func TestTrunk(t *testing.T) {
+	called := make(chan string, 10)
+	carrier := newPhone(t, nil)
+	switchboard, err := ua.Open(ua.Options{Listen: "127.0.0.1:0", Users: map[string]string{"acme": "s3cret"}, KnownOnly: true, Invite: func(i *ua.Invitation) {
+		called <- i.User + " " + i.From + " " + i.To
+		carrier.pickUp(i)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		_ = switchboard.Close(ctx)
+	}()
+	x := open(t, map[string]string{"desk": `exports.answer = () => [
+		{ action: 'bridge', timeout: 5, connect: [{ type: 'pstn', number: 4915550101 }, { type: 'pstn', number: 14155550101 }] }, { action: 'speak', text: 'hz 1000' }]`}, func(o *sip.Options) {
+		o.Trunks = []sip.Trunk{
+			{Name: "other", Address: "127.0.0.1:9", Prefixes: []string{"1"}},
+			{Name: "acme", Address: fmt.Sprintf("127.0.0.1:%d", switchboard.Port()), User: "acme", Password: "s3cret", Prefixes: []string{"+1415"}, CallerID: "acme"},
+		}
+	})
+	p := newPhone(t, nil)
+	if err := p.call(t.Context(), x, "desk"); err != nil {
+		t.Fatal(err)
+	}
+	carrier.talk.Loop(media.Tone(1500, time.Second))
+	p.hears(1500)
+	if got := <-called; got != "acme acme +14155550101" {
+		t.Errorf("the carrier was asked for %q", got)
+	}
+	carrier.hangUp()
+	p.hears(1000)
+	p.ends()
+	if f := x.faults(); !strings.Contains(f, "4915…(10 digits)") || strings.Contains(f, "14155550101") {
+		t.Errorf("faults: %s", f)
+	}
+}
+
 func TestRingGroup(t *testing.T) {
 	cancelled := make(chan struct{})
 	slow := newPhone(t, func(_ *phone, i *ua.Invitation) {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	runtimes "runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ func (beeps) Speak(_ context.Context, text string) ([]byte, error) {
 // exchange is a driver with scripts that answer, and what it reports.
 type exchange struct {
 	*sip.Driver
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	handler  *bindcall.Handler
 	stop     context.CancelCauseFunc
@@ -115,6 +116,11 @@ func (x *exchange) reported(want ...string) {
 // open starts an exchange for scripts, by app name.
 func open(t *testing.T, scripts map[string]string, change ...func(*sip.Options)) *exchange {
 	t.Helper()
+	return openFor(t, scripts, change...)
+}
+
+func openFor(t testing.TB, scripts map[string]string, change ...func(*sip.Options)) *exchange {
+	t.Helper()
 	modules, err := bindings.Standard(bindings.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +145,7 @@ func open(t *testing.T, scripts map[string]string, change ...func(*sip.Options))
 	x.handler = bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Logger: log})
 	o := sip.Options{
 		Listen: "127.0.0.1:0", Inbox: x, Logger: log, Voice: beeps{}, SpeechDir: filepath.Join(x.dir, "speech"),
-		MediaDir: x.dir, RecordingsDir: filepath.Join(x.dir, "recordings"), DrainTimeout: patience,
+		MediaDir: x.dir, RecordingsDir: filepath.Join(x.dir, "recordings"), DrainTimeout: patience / 2,
 		AllowHosts: []string{"127.0.0.1"}, Dial: (&net.Dialer{}).DialContext,
 		Observe: func(_ *call.Call, s call.Step) {
 			if s.Err != nil {
@@ -162,6 +168,9 @@ func open(t *testing.T, scripts map[string]string, change ...func(*sip.Options))
 		x.serveErr = x.Serve(ctx, x.handler)
 	}()
 	t.Cleanup(x.close)
+	for !x.Serving() {
+		runtimes.Gosched()
+	}
 	return x
 }
 
@@ -170,7 +179,7 @@ func (x *exchange) close() {
 	select {
 	case <-x.served:
 	case <-time.After(patience):
-		x.t.Error("the driver does not end")
+		x.t.Errorf("the driver does not end: %d calls", x.Calls())
 	}
 }
 

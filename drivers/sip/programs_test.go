@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -27,15 +28,30 @@ func program(t *testing.T, name, pkg string) {
 	}
 }
 
-// freePort returns a UDP port that nothing uses now.
-func freePort(t *testing.T) int {
+// freePort returns a port that nothing uses now, nor the one after it, outside of what the system gives to others.
+func freePort(t testing.TB) int {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 20000 + 2*rand.IntN(6000)
+		free := true
+		for p := port; p < port+2; p++ {
+			at := fmt.Sprintf("127.0.0.1:%d", p)
+			udp, err := net.ListenPacket("udp", at)
+			if err == nil {
+				_ = udp.Close()
+			}
+			tcp, err2 := net.Listen("tcp", at)
+			if err2 == nil {
+				_ = tcp.Close()
+			}
+			free = free && err == nil && err2 == nil
+		}
+		if free {
+			return port
+		}
 	}
-	defer func() { _ = conn.Close() }()
-	return conn.LocalAddr().(*net.UDPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // Pieces of SIPp scenarios.

@@ -7,7 +7,7 @@ const (
 	minDepth = 2 // frames, 40 ms
 	maxDepth = 6 // frames, 120 ms
 	// ringSize is how many packets fit; a power of two.
-	ringSize = 64
+	ringSize = 32
 	// maxPayload bounds one packet: 120 ms.
 	maxPayload = 6 * FrameSamples
 	// fadeFrames is how long a gap is filled with what was heard before it.
@@ -57,8 +57,7 @@ type Jitter struct {
 type jitterPacket struct {
 	used    bool
 	seq     uint16
-	payload [maxPayload]byte
-	n       int
+	payload []byte // kept for the next packet
 }
 
 // Reset forgets the stream: another one begins, coded with codec. The counts go on.
@@ -81,25 +80,34 @@ func (j *Jitter) Put(p Packet, now time.Time) {
 	}
 	j.stats.Received++
 	j.measure(p.Timestamp, now)
-	ahead := int16(p.Sequence - j.next)
-	if !j.begun || ahead >= ringSize || ahead < -ringSize {
+	if ahead := int16(p.Sequence - j.next); !j.begun || ahead >= ringSize || ahead < -ringSize {
 		j.restart(p.Sequence)
-		ahead = 0
 	}
-	if ahead < 0 {
+	if !j.store(p) {
 		j.stats.Late++
 		return
 	}
+	j.frames = max(1, len(p.Payload)/FrameSamples)
+}
+
+// Skip takes the place of a packet of the stream that holds no sound, such as a telephone event: it is not lost.
+func (j *Jitter) Skip(sequence uint16) {
+	if ahead := int16(sequence - j.next); j.begun && ahead < ringSize {
+		j.store(Packet{Sequence: sequence})
+	}
+}
+
+// store puts a packet into the ring. It reports false for one that is late, or there already.
+func (j *Jitter) store(p Packet) bool {
 	slot := &j.ring[p.Sequence%ringSize]
-	if slot.used && slot.seq == p.Sequence {
-		j.stats.Late++
-		return
+	if int16(p.Sequence-j.next) < 0 || slot.used && slot.seq == p.Sequence {
+		return false
 	}
-	slot.used, slot.seq, slot.n = true, p.Sequence, copy(slot.payload[:], p.Payload)
+	slot.used, slot.seq, slot.payload = true, p.Sequence, append(slot.payload[:0], p.Payload...)
 	if int16(p.Sequence-j.high) > 0 {
 		j.high = p.Sequence
 	}
-	j.frames = max(1, len(p.Payload)/FrameSamples)
+	return true
 }
 
 func (j *Jitter) restart(seq uint16) {
@@ -150,7 +158,7 @@ func (j *Jitter) ReadFrame(dst *Frame) bool {
 		slot := &j.ring[j.next%ringSize]
 		if slot.used && slot.seq == j.next {
 			slot.used = false
-			j.resting = len(j.codec.Decode(j.rest[:j.resting], slot.payload[:slot.n]))
+			j.resting = len(j.codec.Decode(j.rest[:j.resting], slot.payload))
 			j.next++
 			continue
 		}

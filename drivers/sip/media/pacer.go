@@ -39,7 +39,31 @@ func (p *Pacer) Add(t Ticker) (remove func()) {
 			p.shards = append(p.shards, &shard{pacer: p})
 		}
 	})
-	return slices.MinFunc(p.shards, func(a, b *shard) int { return int(a.count.Load() - b.count.Load()) }).add(t)
+	emptiest := p.shards[0]
+	for _, s := range p.shards {
+		n := s.count.Load()
+		if n > 0 && n < fullEnough { // another goroutine is not worth its wake-ups yet
+			return s.add(t)
+		}
+		if n < emptiest.count.Load() {
+			emptiest = s
+		}
+	}
+	return emptiest.add(t)
+}
+
+// fullEnough is how many tickers a goroutine has before another one takes some.
+const fullEnough = 150
+
+// slotStep is how far apart the slots in use are: few tickers need few wake-ups.
+func slotStep(tickers int64) int {
+	switch {
+	case tickers < 24:
+		return 5
+	case tickers < 100:
+		return 2
+	}
+	return 1
 }
 
 // Late returns how often ticks were given up because the machine was too slow.
@@ -73,8 +97,8 @@ func (s *shard) add(t Ticker) (remove func()) {
 	e := &paced{ticker: t}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	slot := 0
-	for i := range s.slots {
+	slot, step := 0, slotStep(s.count.Load())
+	for i := 0; i < slotCount; i += step {
 		if len(s.slots[i]) < len(s.slots[slot]) {
 			slot = i
 		}

@@ -143,8 +143,11 @@ func (s *Session) take(p Packet, from netip.AddrPort, now time.Time) (digit byte
 	s.heardAt = now
 	switch {
 	case isEvent:
+		s.jitter.Skip(p.Sequence)
 		return s.events.Put(p.Timestamp, p.Payload)
-	case p.PayloadType != comfortNoise && s.format.Receive:
+	case p.PayloadType == comfortNoise:
+		s.jitter.Skip(p.Sequence)
+	case s.format.Receive:
 		s.jitter.Put(p, now)
 	}
 	return 0, false

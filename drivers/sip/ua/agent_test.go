@@ -359,6 +359,9 @@ func TestDigest(t *testing.T) {
 	if s := try("al", "al", "s3cret"); s != 403 {
 		t.Errorf("after eight wrong passwords: %d", s)
 	}
+	if s := try("other", "al", "s3cret"); s != 403 { // not the user that it claims to be
+		t.Errorf("another name: %d", s)
+	}
 	if called.Load() != 1 {
 		t.Errorf("called %d times", called.Load())
 	}

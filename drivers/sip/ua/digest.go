@@ -23,7 +23,7 @@ type authenticator struct {
 	now    func() time.Time
 
 	mu       sync.Mutex
-	failures map[string]*failures // by address
+	failures map[string]*failures // by address, and by address and user
 }
 
 type failures struct {
@@ -34,8 +34,10 @@ type failures struct {
 const (
 	// nonceLife is how long a nonce can be answered.
 	nonceLife = 5 * time.Minute
-	// maxFailures are allowed within failureMemory; then the address is banned for banTime.
+	// maxFailures are allowed to one user at an address within failureMemory, and maxPerSource to the address, for
+	// many phones may share it; then the user there, or the whole address, is banned for banTime.
 	maxFailures   = 8
+	maxPerSource  = 60
 	failureMemory = time.Minute
 	banTime       = 5 * time.Minute
 	maxFailing    = 20_000
@@ -78,7 +80,8 @@ func (a *authenticator) fresh(nonce, source string) (ours, inTime bool) {
 // check returns the user who sent a request. It has answered the request when ok is false.
 func (a *authenticator) check(agent *Agent, req *msg.Request, tx msg.ServerTransaction, status int) (user string, ok bool) {
 	source := req.Source()
-	if a.banned(source) {
+	claim := host(source) + "\x00" + req.From().Address.User
+	if a.banned(host(source), maxPerSource) || a.banned(claim, maxFailures) {
 		agent.respond(tx, req, 403, "Forbidden")
 		return "", false
 	}
@@ -93,13 +96,14 @@ func (a *authenticator) check(agent *Agent, req *msg.Request, tx msg.ServerTrans
 			ours, inTime := a.fresh(credentials.Nonce, source)
 			right := a.right(credentials, req)
 			if ours && inTime && right {
-				a.forgive(source)
+				a.forgive(claim)
 				return credentials.Username, true
 			}
 			stale = right
 		}
 		if !stale {
-			a.failed(source)
+			a.failed(host(source), maxPerSource)
+			a.failed(claim, maxFailures)
 			agent.log.Warn("a wrong SIP password", "method", req.Method, "user", req.From().Address.User, "source", source)
 		}
 	}
@@ -131,41 +135,41 @@ func qops(q string) []string {
 	return []string{q}
 }
 
-func (a *authenticator) banned(source string) bool {
+func (a *authenticator) banned(who string, most int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	f := a.failures[host(source)]
-	return f != nil && f.count >= maxFailures && a.now().Before(f.until)
+	f := a.failures[who]
+	return f != nil && f.count >= most && a.now().Before(f.until)
 }
 
-func (a *authenticator) failed(source string) {
+func (a *authenticator) failed(who string, most int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.now()
 	if len(a.failures) >= maxFailing {
-		for h, f := range a.failures {
+		for k, f := range a.failures {
 			if now.After(f.until) {
-				delete(a.failures, h)
+				delete(a.failures, k)
 			}
 		}
 		if len(a.failures) >= maxFailing {
 			clear(a.failures)
 		}
 	}
-	f := a.failures[host(source)]
+	f := a.failures[who]
 	if f == nil || now.After(f.until) {
 		f = &failures{}
-		a.failures[host(source)] = f
+		a.failures[who] = f
 	}
 	f.count++
 	f.until = now.Add(failureMemory)
-	if f.count >= maxFailures {
+	if f.count >= most {
 		f.until = now.Add(banTime)
 	}
 }
 
-func (a *authenticator) forgive(source string) {
+func (a *authenticator) forgive(who string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.failures, host(source))
+	delete(a.failures, who)
 }
