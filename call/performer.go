@@ -114,7 +114,6 @@ func (p *Performer) begin(ctx context.Context, c *Call, line Line) *performance 
 	return &performance{Performer: p, ctx: ctx, line: line, report: newReport(ctx, c, clock, p.Reporter)}
 }
 
-
 // perform performs documents until one ends the call.
 //
 // At the end of a document the call is hung up, unless a stream is open: then the call lasts as long as it.

@@ -100,7 +100,7 @@ type Limits struct {
 	BufferSize Size `yaml:"buffer_size"`
 	// JournalSize is how much one session may write to its journal.
 	JournalSize Size `yaml:"journal_size"`
-	// Sessions is how many sessions may live at once; beyond, calls are answered 503.
+	// Sessions is how many sessions may live at once; beyond, those that have rested longest are ended for new ones.
 	Sessions int `yaml:"sessions"`
 	// Memory is the heap size above which running turns are stopped and resting sessions are ended, largest
 	// first. 0 is 60 % of the memory that the process may use.

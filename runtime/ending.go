@@ -47,6 +47,9 @@ func (s *Session) finish(f *Fault) {
 	}
 	s.queue = nil
 	abandoned := s.inTurn
+	if abandoned {
+		s.rt.strays.Add(1) // until its goroutine comes back
+	}
 	cancel := s.cancel
 	waiting := s.waiting
 	s.waiting = nil

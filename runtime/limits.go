@@ -11,7 +11,7 @@ type Limits struct {
 	Grace time.Duration
 	// Callback is the longest a callback may take from call to settled promise, waiting included (default 10 s).
 	Callback time.Duration
-	// Lifetime is the longest a session may live (default 6 h).
+	// Lifetime is the longest a session may live (default 3 h; the platform ends a call after 2 h at the latest).
 	Lifetime time.Duration
 	// Timers is the number of pending timers (default 1,000).
 	Timers int
@@ -35,7 +35,7 @@ func DefaultLimits() Limits {
 		Turn:         time.Second,
 		Grace:        50 * time.Millisecond,
 		Callback:     10 * time.Second,
-		Lifetime:     6 * time.Hour,
+		Lifetime:     3 * time.Hour,
 		Timers:       1000,
 		Pending:      100,
 		Stack:        1000,

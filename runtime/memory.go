@@ -17,6 +17,8 @@ const (
 	memoryTick = 5 * time.Millisecond
 	// suspectAfter is how long a turn must have run before the watchdog takes it for the cause of a full heap.
 	suspectAfter = 20 * time.Millisecond
+	// growthLimit is how much the heap may grow while one turn runs that long.
+	growthLimit = 512 << 20
 )
 
 // pressure is true while the heap is above half its limit; only then does each turn measure what it allocates.
@@ -46,6 +48,7 @@ func (rt *Runtime) watchMemory() {
 	tick := time.NewTicker(memoryTick)
 	defer tick.Stop()
 	var collected time.Time
+	low := int64(math.MaxInt64) // the smallest heap since it was last looked for who grows it
 	for {
 		select {
 		case <-rt.closed:
@@ -54,6 +57,13 @@ func (rt *Runtime) watchMemory() {
 		}
 		heap := heapBytes()
 		pressure.Store(heap > limit/2)
+		if low = min(low, heap); heap-low > min(growthLimit, limit/4) {
+			low = heap
+			if s := rt.suspect(); s != nil {
+				s.interrupt(&Fault{Kind: FaultMemory, Message: fmt.Sprintf("the script was stopped because memory grew by %d MiB while one turn of it ran", min(growthLimit, limit/4)>>20)})
+				continue
+			}
+		}
 		if heap <= limit {
 			rt.shedding.Store(false)
 			continue
@@ -68,8 +78,8 @@ func (rt *Runtime) watchMemory() {
 		// What the limit counts includes garbage: look again without it before anybody is sent away.
 		runtime.GC()
 		collected = time.Now()
-		if heapBytes() <= limit {
-			continue
+		if heapBytes() <= limit || rt.strays.Load() > 0 {
+			continue // or a turn that was given up fills it, and nobody else should pay
 		}
 		rt.shedding.Store(true)
 		rt.shed()

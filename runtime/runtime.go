@@ -53,7 +53,8 @@ type Config struct {
 	// MemoryLimit is the heap size, in bytes, above which running turns are stopped and resting sessions are shed,
 	// largest first. 0 means 60 % of the memory this process may use.
 	MemoryLimit int64
-	// MaxSessions is how many sessions may live at once (default 100,000).
+	// MaxSessions is how many sessions may live at once (default 100,000). Beyond, those that have rested longest are
+	// ended for new ones; ErrBusy when none rests.
 	MaxSessions int
 	// Logger receives what scripts log and what goes wrong (default slog.Default()).
 	Logger *slog.Logger
@@ -110,6 +111,7 @@ type Runtime struct {
 	sessionsMu sync.Mutex
 	sessions   map[*Session]struct{}
 	shedding   atomic.Bool
+	strays     atomic.Int64 // abandoned turns that still run
 	closed     chan struct{}
 	background sync.WaitGroup
 	closeOnce  sync.Once
@@ -234,12 +236,32 @@ func (rt *Runtime) adopt(s *Session) error {
 		return errClosed
 	default:
 	}
-	if len(rt.sessions) >= rt.cfg.MaxSessions || rt.shedding.Load() {
+	if rt.shedding.Load() {
+		return ErrBusy
+	}
+	if len(rt.sessions) >= rt.cfg.MaxSessions && !rt.evict() {
 		return ErrBusy
 	}
 	rt.sessions[s] = struct{}{}
 	rt.cfg.Observer.SessionStarted(s.app)
 	return nil
+}
+
+// evict ends the oldest resting sessions, one in a hundred at a time, and reports whether there were any: calls
+// that never report their end must not keep new ones out. It needs rt.sessionsMu.
+func (rt *Runtime) evict() bool {
+	var resting []*Session
+	for s := range rt.sessions {
+		if s.resting() {
+			resting = append(resting, s)
+		}
+	}
+	slices.SortFunc(resting, func(a, b *Session) int { return a.born.Compare(b.born) })
+	resting = resting[:min(len(resting), 1+rt.cfg.MaxSessions/100)]
+	for _, s := range resting {
+		go s.Fail(&Fault{Kind: FaultLimit, Message: fmt.Sprintf("the session was ended because more than %d are alive, and it had rested longest", rt.cfg.MaxSessions)})
+	}
+	return len(resting) > 0
 }
 
 func (rt *Runtime) dismiss(s *Session) {

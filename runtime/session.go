@@ -178,6 +178,13 @@ func (s *Session) SetValue(key, value any) {
 	s.values[key] = value
 }
 
+// resting reports whether nobody waits for the session and nothing in it runs.
+func (s *Session) resting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.running && !s.ended && !s.closing && len(s.waiting) == 0
+}
+
 // Context ends with the session.
 func (s *Session) Context() context.Context {
 	s.mu.Lock()

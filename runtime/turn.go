@@ -77,6 +77,7 @@ func (s *Session) run() {
 		}
 		s.mu.Unlock()
 		if abandoned {
+			s.rt.strays.Add(-1)
 			return
 		}
 		if fault != nil || closing {

@@ -21,7 +21,7 @@ type App struct {
 	Exports []string `json:"exports,omitempty"`
 	// AnswerURL is set for an app that is a web server and no script: where it is asked, without the query.
 	AnswerURL string `json:"answer_url,omitempty"`
-	Sessions int64    `json:"sessions"`
+	Sessions  int64  `json:"sessions"`
 	// Problem says why the newest files are not live.
 	Problem *Problem `json:"problem,omitempty"`
 }

@@ -942,8 +942,8 @@ declare class DOMException extends Error {
 }
 
 //# The language
-// ECMAScript 2023 and some later additions. Not there: BigInt, WeakRef, SharedArrayBuffer, Atomics, import() and
-// top-level await. Of Intl there are Collator, DateTimeFormat, ListFormat, NumberFormat, PluralRules and
+// ECMAScript 2023 and some later additions. Not there: BigInt, WeakRef, SharedArrayBuffer, Atomics and
+// top-level await; import() takes paths that are known when the script is loaded. Of Intl there are Collator, DateTimeFormat, ListFormat, NumberFormat, PluralRules and
 // RelativeTimeFormat; the time zone is UTC unless you name one.
 
 interface ErrorConstructor {

@@ -68,7 +68,6 @@ type socket struct {
 	dropped int
 	closed  bool
 	deaf    bool // nobody sends any more
-	failure error
 
 	// Owned by the session's goroutine.
 	waiter       func(outcome func() (goja.Value, error))
@@ -111,11 +110,12 @@ func (k *socket) read(ctx context.Context, release func()) {
 			k.session.Post(k.wake)
 		}
 	}
+	if !errors.Is(err, io.EOF) && ctx.Err() == nil {
+		// A peer that breaks off is an end like any other to the script, and no fault of its.
+		k.session.Record("stream", map[string]string{"state": "broken", "error": err.Error()})
+	}
 	k.mu.Lock()
 	k.closed = true
-	if !errors.Is(err, io.EOF) && ctx.Err() == nil {
-		k.failure = err
-	}
 	k.mu.Unlock()
 	close(k.over)
 	k.session.Post(func() error {
@@ -173,31 +173,31 @@ func (k *socket) wake() error {
 	if k.waiter == nil {
 		return nil
 	}
-	frame, done, err := k.take()
+	frame, done := k.take()
 	if frame == nil && !done {
 		return nil
 	}
 	settle := k.waiter
 	k.waiter = nil
-	settle(func() (goja.Value, error) { return k.step(frame, err) })
+	settle(func() (goja.Value, error) { return k.step(frame) })
 	return nil
 }
 
 // take returns the next frame, or whether there will be none.
-func (k *socket) take() (frame []byte, done bool, err error) {
+func (k *socket) take() (frame []byte, done bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.queue) > 0 {
 		frame = k.queue[0]
 		k.queue = k.queue[1:]
-		return frame, false, nil
+		return frame, false
 	}
-	return nil, k.closed, k.failure
+	return nil, k.closed
 }
 
 // next implements the async iterator's next().
 func (k *socket) next() goja.Value {
-	frame, done, err := k.take()
+	frame, done := k.take()
 	if frame == nil && !done {
 		if k.waiter != nil {
 			panic(k.session.NewError("TypeError", "stream: a frame is awaited already; iterate once"))
@@ -207,7 +207,7 @@ func (k *socket) next() goja.Value {
 		return promise
 	}
 	promise, resolve, reject := k.session.VM().NewPromise()
-	v, err := k.step(frame, err)
+	v, err := k.step(frame)
 	if err != nil {
 		_ = reject(k.session.ErrorValue(err))
 	} else {
@@ -217,10 +217,7 @@ func (k *socket) next() goja.Value {
 }
 
 // step makes an iterator result of a frame; none means the end.
-func (k *socket) step(frame []byte, err error) (goja.Value, error) {
-	if err != nil {
-		return nil, &runtime.ScriptError{Name: "Error", Message: "the stream broke: " + err.Error(), Code: "ESTREAM", Err: err}
-	}
+func (k *socket) step(frame []byte) (goja.Value, error) {
 	vm := k.session.VM()
 	result := vm.NewObject()
 	_ = result.Set("done", frame == nil)

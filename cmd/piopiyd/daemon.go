@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"time"
 
@@ -117,12 +116,12 @@ func newRuntime(cfg config.Config, j *journal.Journal, watch runtime.Observer, l
 
 // runtimeConfig translates a configuration. j may be nil, for commands that leave no trace.
 func runtimeConfig(cfg config.Config, j *journal.Journal, watch runtime.Observer, log *slog.Logger) (runtime.Config, error) {
-	// Scripts live in one time zone: TZ's, or else UTC, never whatever the machine happens to be set to.
-	if os.Getenv("TZ") == "" {
-		time.Local = time.UTC
+	zone := time.Local.String()
+	if zone == "Local" { // not set by main
+		zone = "UTC"
 	}
 	options := bindings.Options{
-		Intl:  intl.Options{TimeZone: time.Local.String()},
+		Intl:  intl.Options{TimeZone: zone},
 		Fetch: outbound.Options{Allow: cfg.Fetch.Allow, Timeout: cfg.Fetch.Timeout, MaxBody: int64(cfg.Fetch.MaxBody)},
 		PIOPIY: bindpcmo.Options{
 			ClassicURL:     strings.TrimSuffix(strings.TrimRight(cfg.Piopiy.URLV1, "/"), "/v1"),

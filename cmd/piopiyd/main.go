@@ -17,13 +17,20 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/piopiy/piopiyd/config"
 )
 
-func main() { os.Exit(run()) }
+func main() {
+	// Scripts, logs and reports live in one time zone: TZ's, or else UTC, never whatever the machine is set to.
+	if os.Getenv("TZ") == "" {
+		time.Local = time.UTC
+	}
+	os.Exit(run())
+}
 
 // commands is the command line.
 type commands struct {

@@ -10,7 +10,10 @@ import (
 
 // tuneMemory sets the garbage collector for a server of many small heaps: it runs less often than Go's default,
 // and harder before memory runs out. GOGC and GOMEMLIMIT, where they are set, stand.
-func tuneMemory() {
+//
+// It returns a ballast to hold on to, which counts as live heap and, since nothing ever touches it, takes no memory: so
+// a daemon with few calls, whose heap is small, collects when 240 MiB have been made and not many times a second.
+func tuneMemory() (ballast []byte) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 		ballast = make([]byte, 48<<20)
@@ -20,11 +23,8 @@ func tuneMemory() {
 			debug.SetMemoryLimit(available / 10 * 8)
 		}
 	}
+	return ballast
 }
-
-// ballast counts as live heap without taking memory, since nothing ever touches it: a daemon with few calls, whose
-// heap is small, collects when 240 MiB have been made and not many times a second.
-var ballast []byte
 
 // availableMemory returns how many bytes this process may use: the machine's memory or the control group's limit,
 // whichever is less. It is 0 where that cannot be known.

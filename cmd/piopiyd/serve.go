@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -44,7 +45,7 @@ func (c serveCommand) Run(ctx context.Context, t terminal, g globals) error {
 	for _, unknown := range config.UnknownEnv(os.Environ(), "PIOPIYD_CONFIG") {
 		log.Warn(unknown)
 	}
-	tuneMemory()
+	defer goruntime.KeepAlive(tuneMemory())
 	ctx, stop := untilSignal(ctx, log)
 	defer stop()
 

@@ -75,11 +75,10 @@ func (s *stamp) UnmarshalJSON(data []byte) error {
 	n, err := strconv.ParseFloat(string(t), 64)
 	if err != nil {
 		at, err := time.Parse(time.RFC3339, string(t))
-		if err != nil {
-			return fmt.Errorf("%q is not an epoch time", truncate(string(t)))
+		if err == nil {
+			s.Time = at
 		}
-		s.Time = at
-		return nil
+		return nil // a time nobody can read is a missing one: no call is lost for it
 	}
 	switch {
 	case n <= 0 || n > 1e16:
@@ -197,6 +196,9 @@ func (b *body) direction(otherwise call.Direction) (call.Direction, error) {
 	return "", &FieldError{Field: "direction", Rule: fmt.Sprintf("%q is neither inbound nor outbound", truncate(string(d)))}
 }
 
+// party returns a number as digits with country code, as the platform writes it, or a SIP address as it is.
+func party(t text) string { return strings.TrimPrefix(string(t), "+") }
+
 // DecodeAnswer reads the request to an answer_url (protocol page, section 1.2). now stands in for a missing time.
 func DecodeAnswer(app string, data []byte, now time.Time) (*call.Call, error) {
 	b, err := decodeBody(data)
@@ -220,7 +222,7 @@ func (b *body) call(app string, now time.Time) (*call.Call, error) {
 		at = now
 	}
 	return &call.Call{
-		ID: b.id(), App: app, Driver: Name, Direction: d, From: string(b.From), To: string(b.To),
+		ID: b.id(), App: app, Driver: Name, Direction: d, From: party(b.From), To: party(b.To),
 		Time: at, ExtraParams: string(b.ExtraParams),
 	}, nil
 }
@@ -288,7 +290,7 @@ func DecodeEvent(app string, data []byte) (*call.Event, error) {
 	}
 	return &call.Event{
 		App: app, CallID: callID, LegID: legID, RequestID: string(b.RequestID), Leg: b.leg(), Direction: d,
-		Status: status, WireStatus: string(b.Status), Time: b.Time.Time, From: string(b.From), To: string(b.To),
+		Status: status, WireStatus: string(b.Status), Time: b.Time.Time, From: party(b.From), To: party(b.To),
 		ExtraParams: string(b.ExtraParams), Raw: data,
 	}, nil
 }
@@ -309,7 +311,7 @@ func DecodeCDR(app string, data []byte) (*call.CDR, error) {
 	}
 	r := &call.CDR{
 		App: app, CallID: callID, LegID: legID, RequestID: string(b.RequestID), Leg: b.leg(), Direction: d,
-		From: string(b.From), To: string(b.To), Start: b.StartTime.Time, Answer: b.AnswerTime.Time, End: b.EndTime.Time,
+		From: party(b.From), To: party(b.To), Start: b.StartTime.Time, Answer: b.AnswerTime.Time, End: b.EndTime.Time,
 		ExtraParams: string(b.ExtraParams), Raw: data,
 	}
 	if r.Start.IsZero() {

@@ -109,15 +109,16 @@ func (o Options) withDefaults() (Options, error) {
 	if o.MaxCalls <= 0 {
 		o.MaxCalls = 1000
 	}
-	for _, d := range []struct {
-		value    *time.Duration
-		default_ time.Duration
-	}{{&o.MaxDuration, 4 * time.Hour}, {&o.MediaTimeout, 5 * time.Minute}, {&o.DrainTimeout, 30 * time.Second}} {
-		if *d.value <= 0 {
-			*d.value = d.default_
-		}
-	}
+	orElse(&o.MaxDuration, 4*time.Hour)
+	orElse(&o.MediaTimeout, 5*time.Minute)
+	orElse(&o.DrainTimeout, 30*time.Second)
 	return o, nil
+}
+
+func orElse(d *time.Duration, value time.Duration) {
+	if *d <= 0 {
+		*d = value
+	}
 }
 
 // Driver carries SIP calls.

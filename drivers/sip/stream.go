@@ -48,7 +48,7 @@ type stream struct {
 
 // socket is one end of a media WebSocket.
 type socket interface {
-	// Read returns the next frame. At the end it is an *ended error.
+	// Read returns the next frame. When the other end has closed the socket the error is a *closed.
 	Read() (text bool, data []byte, err error)
 	// Write sends a frame, and gives up after some time.
 	Write(text bool, data []byte) error

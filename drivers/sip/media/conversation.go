@@ -13,6 +13,8 @@ type Conversation struct {
 	mu             sync.Mutex
 	caller, callee *Session
 	playing        *Playback
+	tail           Frame // of a clip that was stopped, fading away
+	fading         bool
 	sources        []Source
 	taps           []Tap
 	recorder       *Recorder
@@ -30,6 +32,10 @@ func (c *Conversation) Tick() {
 	if c.callee != nil {
 		c.callee.ReadFrame(&fromCallee)
 		heard = fromCallee
+	}
+	if c.fading {
+		Add(&heard, &c.tail)
+		c.fading = false
 	}
 	if c.playing != nil && c.playing.readFrame(&extra) {
 		Add(&heard, &extra)
@@ -77,8 +83,13 @@ func (c *Conversation) Stop() {
 	c.stop()
 }
 
+// stop ends a clip within 10 ms: cut off at once it would click.
 func (c *Conversation) stop() {
 	if c.playing != nil {
+		if c.fading = c.playing.at > 0 && c.playing.readFrame(&c.tail); c.fading {
+			fade(c.tail[:FrameSamples/2], 1, 0)
+			clear(c.tail[FrameSamples/2:])
+		}
 		close(c.playing.done)
 		c.playing = nil
 	}
