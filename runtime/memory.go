@@ -48,7 +48,7 @@ func (rt *Runtime) watchMemory() {
 	tick := time.NewTicker(memoryTick)
 	defer tick.Stop()
 	var collected time.Time
-	low := int64(math.MaxInt64) // the smallest heap since it was last looked for who grows it
+	var seen growth
 	for {
 		select {
 		case <-rt.closed:
@@ -57,12 +57,9 @@ func (rt *Runtime) watchMemory() {
 		}
 		heap := heapBytes()
 		pressure.Store(heap > limit/2)
-		if low = min(low, heap); heap-low > min(growthLimit, limit/4) {
-			low = heap
-			if s := rt.suspect(); s != nil {
-				s.interrupt(&Fault{Kind: FaultMemory, Message: fmt.Sprintf("the script was stopped because memory grew by %d MiB while one turn of it ran", min(growthLimit, limit/4)>>20)})
-				continue
-			}
+		if s := rt.grower(heap, min(growthLimit, limit/4), &seen); s != nil {
+			s.interrupt(&Fault{Kind: FaultMemory, Message: fmt.Sprintf("the script was stopped because memory grew by %d MiB while one turn of it ran", min(growthLimit, limit/4)>>20)})
+			continue
 		}
 		if heap <= limit {
 			rt.shedding.Store(false)
@@ -87,15 +84,42 @@ func (rt *Runtime) watchMemory() {
 	}
 }
 
+// growth is what the heap was when a long turn was first seen.
+type growth struct {
+	session *Session
+	began   int64
+	heap    int64
+}
+
+// grower returns the session whose turn has been running for a while and saw the heap grow beyond a limit.
+func (rt *Runtime) grower(heap, limit int64, seen *growth) *Session {
+	s := rt.suspect()
+	if s == nil {
+		*seen = growth{}
+		return nil
+	}
+	if began := s.turnBegan.Load(); s != seen.session || began != seen.began {
+		*seen = growth{s, began, heap}
+		return nil
+	}
+	if heap-seen.heap <= limit {
+		return nil
+	}
+	*seen = growth{}
+	return s
+}
+
 // suspect returns the session whose running turn most likely fills the heap: the longest running one.
 func (rt *Runtime) suspect() *Session {
 	var suspect *Session
 	oldest := time.Now().Add(-suspectAfter).UnixNano()
-	for _, s := range rt.Sessions() {
+	rt.turns.Range(func(key, _ any) bool {
+		s := key.(*Session)
 		if began := s.turnBegan.Load(); began != 0 && began < oldest {
 			suspect, oldest = s, began
 		}
-	}
+		return true
+	})
 	return suspect
 }
 

@@ -110,6 +110,7 @@ type Runtime struct {
 
 	sessionsMu sync.Mutex
 	sessions   map[*Session]struct{}
+	turns      sync.Map // the sessions in a turn now
 	shedding   atomic.Bool
 	strays     atomic.Int64 // abandoned turns that still run
 	closed     chan struct{}

@@ -93,11 +93,13 @@ func (s *Session) run() {
 func (s *Session) turn(task func() error) (fault *Fault) {
 	began := time.Now()
 	s.turnBegan.Store(began.UnixNano())
+	s.rt.turns.Store(s, nil)
 	heap := s.rt.pressureHeap()
 	s.watch()
 	defer func() {
 		s.watchdog.Stop()
 		s.turnBegan.Store(0)
+		s.rt.turns.Delete(s)
 		if heap > 0 {
 			s.grown.Add(s.rt.pressureHeap() - heap)
 		}

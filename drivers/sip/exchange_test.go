@@ -223,7 +223,6 @@ type phone struct {
 	heard   []int16
 	digits  []byte
 	changed chan struct{}
-	holding bool
 
 	// ring, where set, decides about calls to the phone.
 	ring func(*phone, *ua.Invitation)

@@ -32,6 +32,9 @@ func (d *Driver) connect(ctx context.Context, url string) (socket, error) {
 	defer cancel()
 	dialer := websocket.Dialer{NetDialContext: d.opts.Dial, HandshakeTimeout: handshakeTime, ReadBufferSize: 4096, WriteBufferSize: 4096}
 	conn, res, err := dialer.DialContext(ctx, url, nil)
+	if res != nil {
+		defer func() { _ = res.Body.Close() }()
+	}
 	if err != nil {
 		if res != nil {
 			return nil, fmt.Errorf("the stream cannot be opened: the server answers %s", res.Status)

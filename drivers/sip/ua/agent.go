@@ -153,7 +153,7 @@ func (a *Agent) serve(quiet *slog.Logger) error {
 	})
 	a.awaitUDP(server.TransportLayer())
 	a.work.Go(func() {
-		if err := server.ServeTCP(a.tcp); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := server.ServeTCP(a.tcp); !errors.Is(err, net.ErrClosed) {
 			a.log.Error("SIP over TCP stopped", "error", err)
 		}
 	})
