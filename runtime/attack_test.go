@@ -120,11 +120,10 @@ func TestASessionCannotReachAnother(t *testing.T) {
 }
 
 func TestAnAbandonedTurnAnswersInTime(t *testing.T) {
-	kit := runtimetest.New(t, stuck{})
-	kit.Config.Limits.Turn = 50 * time.Millisecond
-	release := make(chan struct{})
-	stuckUntil = release
+	release := make(stuck)
 	defer close(release)
+	kit := runtimetest.New(t, release)
+	kit.Config.Limits.Turn = 50 * time.Millisecond
 	began := time.Now()
 	fault := kit.Fault(`hang()`)
 	if took := time.Since(began); fault.Kind != runtime.FaultTimeout || took > 2*time.Second {
@@ -133,11 +132,10 @@ func TestAnAbandonedTurnAnswersInTime(t *testing.T) {
 }
 
 func TestAVersionThatCannotBeStoppedIsQuarantined(t *testing.T) {
-	kit := runtimetest.New(t, stuck{})
-	kit.Config.Limits.Turn = 20 * time.Millisecond
-	release := make(chan struct{})
-	stuckUntil = release
+	release := make(stuck)
 	defer close(release)
+	kit := runtimetest.New(t, release)
+	kit.Config.Limits.Turn = 20 * time.Millisecond
 	s := kit.Session(map[string]string{"main.js": `exports.main = () => hang()`})
 	app, _ := kit.Runtime().App("test")
 	_, _ = runtimetest.Call(t.Context(), s, "main")

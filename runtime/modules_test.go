@@ -6,15 +6,13 @@ import (
 	"github.com/piopiy/piopiyd/runtime"
 )
 
-// stuck offers hang(), a native that no interrupt reaches, until stuckUntil is closed.
-type stuck struct{}
-
-var stuckUntil chan struct{}
+// stuck offers hang(), a native that no interrupt reaches, until it is closed.
+type stuck chan struct{}
 
 func (stuck) Name() string               { return "stuck" }
 func (stuck) Provides() runtime.Provides { return runtime.Provides{Globals: []string{"hang"}} }
-func (stuck) Instantiate(s *runtime.Session) (runtime.Instance, error) {
-	return function{s, func(goja.FunctionCall) goja.Value { <-stuckUntil; return goja.Undefined() }}, nil
+func (until stuck) Instantiate(s *runtime.Session) (runtime.Instance, error) {
+	return function{s, func(goja.FunctionCall) goja.Value { <-until; return goja.Undefined() }}, nil
 }
 
 // noter offers note(text), which writes to the journal.

@@ -2,7 +2,9 @@ package guard
 
 import (
 	"errors"
+	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/dop251/goja"
 )
@@ -42,10 +44,14 @@ var nothing = goja.MustCompile("", "0", false)
 // check unwinds the script if it has been stopped. No catch or finally of the script runs, as with any
 // interrupt.
 func (c *core) check(vm *goja.Runtime) {
-	if c.stop != nil && c.stop.set.Load() {
+	if c.stop == nil || !c.stop.set.Load() {
+		return
+	}
+	// The flag may be up a moment before the interrupt is there.
+	for deadline := time.Now().Add(100 * time.Millisecond); time.Now().Before(deadline); runtime.Gosched() {
 		if _, err := vm.RunProgram(nothing); err != nil {
 			panic(err)
 		}
-		panic(errStopped)
 	}
+	panic(errStopped)
 }
