@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -292,7 +293,7 @@ func (a *App) Rollback(ctx context.Context, id string) (*Version, error) {
 		return cur, nil
 	}
 	a.mu.Lock()
-	held := cmpOr(a.held, cur.id)
+	held := cmp.Or(a.held, cur.id)
 	a.mu.Unlock()
 	if held == target.id {
 		held = ""
@@ -305,11 +306,4 @@ func (a *App) Rollback(ctx context.Context, id string) (*Version, error) {
 	a.activate(ctx, again, held)
 	a.announce(again, "live again", time.Since(began))
 	return again, nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -131,7 +131,6 @@ type bundler struct {
 	mu    sync.Mutex // esbuild asks from many goroutines
 	read  map[string][]byte
 	total int
-	probe []string // paths that were looked for and not found
 }
 
 const (

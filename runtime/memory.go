@@ -43,7 +43,7 @@ func (rt *Runtime) pressureHeap() int64 {
 func (rt *Runtime) watchMemory() {
 	limit := rt.cfg.MemoryLimit
 	if limit <= 0 {
-		limit = availableMemory() * 6 / 10
+		limit = memoryAllowance() * 6 / 10
 	}
 	tick := time.NewTicker(memoryTick)
 	defer tick.Stop()
@@ -137,27 +137,43 @@ func (rt *Runtime) shed() {
 	}
 }
 
-// availableMemory returns what this process may use, in bytes: the container's limit, Go's own, or the machine's.
-func availableMemory() int64 {
+// memoryAllowance returns what this process may use, in bytes: Go's own limit, the container's or the machine's,
+// whichever is least.
+func memoryAllowance() int64 {
 	limit := debug.SetMemoryLimit(-1)
+	if available := AvailableMemory(); available > 0 {
+		limit = min(limit, available)
+	}
+	if limit == math.MaxInt64 {
+		limit = 2 << 30
+	}
+	return limit
+}
+
+// AvailableMemory returns how many bytes this process may use: the machine's memory or the control group's limit,
+// whichever is less. It is 0 where that cannot be known.
+func AvailableMemory() int64 {
+	least := int64(math.MaxInt64)
 	for _, name := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		if text, err := os.ReadFile(name); err == nil {
-			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
-				limit = min(limit, n)
-			}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
+			least = min(least, n)
 		}
 	}
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
 		for line := range strings.Lines(string(text)) {
 			if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "MemTotal:" {
 				if kib, err := strconv.ParseInt(fields[1], 10, 64); err == nil {
-					limit = min(limit, kib<<10)
+					least = min(least, kib<<10)
 				}
 			}
 		}
 	}
-	if limit == math.MaxInt64 {
-		limit = 2 << 30
+	if least == math.MaxInt64 {
+		return 0
 	}
-	return limit
+	return least
 }

@@ -112,9 +112,6 @@ func (b *bundler) isFile(files fs.FS, name string) bool {
 	if err != nil && strings.Contains(err.Error(), "escapes") {
 		return true
 	}
-	if len(b.probe) < 10_000 {
-		b.probe = append(b.probe, name)
-	}
 	return false
 }
 

@@ -78,7 +78,7 @@ type SessionConfig struct {
 	Version *Version
 	// Values are handed to modules through [Session.Value].
 	Values map[any]any
-	// Journal is false for sessions that must leave no trace, such as checks.
+	// NoJournal is for sessions that must leave no trace, such as checks.
 	NoJournal bool
 }
 

@@ -37,7 +37,7 @@ type conversation struct {
 
 	// Owned by the session's goroutine.
 	continuations map[string]continuation
-	objects       objects
+	object        goja.Value      // what the script sees as call, once it has been made
 	legs          map[string]bool // legs heard of, true once their CDR came
 }
 
@@ -103,7 +103,6 @@ func (conv *conversation) input(ctx context.Context, c *call.Call, in call.Input
 	defer conv.enter()()
 	unknown := false
 	label := "input"
-	over := false
 	err = conv.session.Run(ctx, "the continuation", func() (goja.Value, error) {
 		next, ok := conv.continuations[in.Token]
 		if !ok {
@@ -123,9 +122,6 @@ func (conv *conversation) input(ctx context.Context, c *call.Call, in call.Input
 	})
 	if err == nil && unknown {
 		return reply, fmt.Errorf("call %q of app %q, token %q: %w", c.ID, c.App, in.Token, call.ErrNoContinuation)
-	}
-	if err == nil && over {
-		conv.handler.forget(conv, "answered")
 	}
 	return reply, err
 }

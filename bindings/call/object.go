@@ -6,21 +6,15 @@ import (
 	"github.com/piopiy/piopiyd/call"
 )
 
-// objects are the script's views of the call, made once per session.
-type objects struct {
-	call goja.Value
-	of   *call.Call
-}
-
 // callObject returns what a script sees as `call`: one object for the whole call, so that what a script notes on
 // call.vars stays.
 func (conv *conversation) callObject(c *call.Call) goja.Value {
-	if conv.objects.call != nil {
-		return conv.objects.call
+	if conv.object != nil {
+		return conv.object
 	}
 	vm := conv.session.VM()
 	o := vm.NewObject()
-	conv.objects.call, conv.objects.of = o, c
+	conv.object = o
 	set(o, "id", c.ID)
 	set(o, "app", c.App)
 	set(o, "driver", c.Driver)
