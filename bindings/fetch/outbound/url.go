@@ -74,6 +74,8 @@ func checkURL(u *url.URL) error {
 		return badURL("the URL holds a user name or password; send an Authorization header instead")
 	case u.Hostname() == "":
 		return badURL("the URL has no host")
+	case strings.Contains(u.Hostname(), ".."): // the URL standard lets "0.." pass; no name or address is written so
+		return badURL("the URL's host is neither a name nor an address: it has two dots in a row")
 	}
 	return nil
 }

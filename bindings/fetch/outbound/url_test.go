@@ -42,6 +42,7 @@ func TestParseURLErrors(t *testing.T) {
 		"http://u:secret@example.com":                 "Authorization",
 		"http://u@example.com":                        "Authorization",
 		"http://example.com/%zz":                      "percent",
+		"http:0..":                                    "two dots",
 		"http://" + strings.Repeat("a", 70_000) + "/": "longer",
 	} {
 		_, err := outbound.ParseURL(in)
@@ -71,7 +72,7 @@ func TestRedact(t *testing.T) {
 
 // What ParseURL returns, it must read as the same again, and its host must say plainly where it leads.
 func FuzzParseURL(f *testing.F) {
-	for _, s := range []string{"http://2130706433/", "https://EXAMPLE.com:443/a/../b?c#d", "http://[::ffff:127.0.0.1]:80", "http://0x7f.1", "http:\\\\a\\b", "http:."} {
+	for _, s := range []string{"http://2130706433/", "https://EXAMPLE.com:443/a/../b?c#d", "http://[::ffff:127.0.0.1]:80", "http://0x7f.1", "http:\\\\a\\b", "http:.", "http:0.."} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
