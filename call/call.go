@@ -35,6 +35,8 @@ const (
 type Call struct {
 	// ID is the call's id, PIOPIY's cmiuuid.
 	ID string
+	// RequestID is the id that the make-call API returned, for outbound calls.
+	RequestID string
 	// App is the app that answers the call.
 	App string
 	// Driver is the name of the driver that carries the call: "cloud", "sip" or "sim".
@@ -65,8 +67,8 @@ type Input struct {
 
 // Reply is what a handler wants performed.
 type Reply struct {
-	// Document is the decoded PCMO.
-	Document pcmo.Document
+	// Document is the decoded PCMO: a pcmo.Document or a pcmo.Pipeline.
+	Document []pcmo.Action
 	// JSON is the document exactly as the script wrote it: what goes onto the wire.
 	JSON []byte
 	// Version is the app version that decided.
@@ -121,6 +123,8 @@ var (
 	ErrDraining = errors.New("shutting down: no new calls are taken")
 	// ErrNoContinuation says that no continuation waits for these digits: its call has ended, or its token is wrong.
 	ErrNoContinuation = errors.New("no continuation waits for this input")
+	// ErrOver says that the call has ended.
+	ErrOver = errors.New("the call has ended")
 	// ErrBusy says that the daemon is short of memory or sessions and takes no new calls.
 	ErrBusy = errors.New("too busy: no new calls are taken")
 )

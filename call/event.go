@@ -23,8 +23,8 @@ const (
 
 // Event is one live event (protocol page, section 1.5).
 type Event struct {
-	// App is the app whose hook received the event.
-	App string
+	// App is the app whose hook received the event; Driver is who carries the call.
+	App, Driver string
 	// CallID is the id that the app's sessions know the call by: the conversation's id, else the leg's.
 	CallID string
 	// LegID is the leg's own cmiuuid.
@@ -46,7 +46,7 @@ type Event struct {
 
 // CDR is the record of one leg (protocol page, section 1.6).
 type CDR struct {
-	App string
+	App, Driver string
 	// CallID is the id that the app's sessions know the call by; LegID is the leg's own cmiuuid.
 	CallID    string
 	LegID     string

@@ -8,8 +8,8 @@ import (
 	"github.com/piopiy/piopiyd/pcmo"
 )
 
-// Performer performs PCMO documents of the classic dialect on any driver's [Line] (protocol page section 2;
-// what the page leaves open is decided in the comments of this file's methods).
+// Performer performs PCMO documents of both dialects on any driver's [Line] (protocol page sections 2 and 3.7;
+// what the page leaves open is decided in the comments of its methods).
 //
 // One Performer may perform many calls at once.
 type Performer struct {
@@ -19,6 +19,8 @@ type Performer struct {
 	Asker Asker
 	// Reporter hears of events and CDRs; with nil nobody does.
 	Reporter Reporter
+	// Live, where set, knows the calls while they are performed.
+	Live *Live
 	// Clock tells the time; nil is SystemClock.
 	Clock Clock
 	// Fault is performed when nothing else can be: the line failed, or nobody answered and no action is left.
@@ -40,7 +42,9 @@ var ErrEndless = errors.New("endless: the call took too many steps")
 type Asker interface {
 	// Ask posts the digits to an action_url (protocol page section 1.3) and returns the reply's document. It
 	// keeps its own time-outs.
-	Ask(ctx context.Context, c *Call, actionURL string, in Input) (pcmo.Document, error)
+	Ask(ctx context.Context, c *Call, actionURL string, in Input) ([]pcmo.Action, error)
+	// AskAnswer posts the call to an answer_url (protocol page section 1.2) and returns the reply's document.
+	AskAnswer(ctx context.Context, c *Call, answerURL string) ([]pcmo.Action, error)
 }
 
 // Reporter takes what is to be delivered to the app: a driver hands it to an [Inbox]. Its methods do not wait
@@ -64,21 +68,8 @@ type Step struct {
 // and everything reported.
 func (p *Performer) Run(ctx context.Context, c *Call, line Line) Ending {
 	r := p.begin(ctx, c, line)
-	reply, err := p.Handler.Answer(ctx, r.call)
-	if ctx.Err() != nil {
-		return r.finish(r.gone())
-	}
-	if err != nil {
-		r.observe(Step{Err: err})
-		return r.finish(Ending{By: SidePlatform, Cause: undecided(err), Err: err})
-	}
-	return r.finish(r.perform(r.replied(reply)))
-}
-
-// Perform performs a document that is there already, as Run does: an outbound call's inline PCMO.
-func (p *Performer) Perform(ctx context.Context, c *Call, line Line, doc pcmo.Document) Ending {
-	r := p.begin(ctx, c, line)
-	return r.finish(r.perform(doc))
+	defer r.leave()
+	return r.finish(r.decided(func(ctx context.Context) (Reply, error) { return p.Handler.Answer(ctx, r.current()) }))
 }
 
 // undecided is the cause for a caller about whose call nobody could decide.
@@ -92,12 +83,19 @@ func undecided(err error) string {
 	return CauseTemporaryFailure
 }
 
-// performance is one call being performed.
+// performance is one call being performed. One goroutine performs, except while somebody decides: then the floor is
+// free for whoever takes it (see Control.aside).
 type performance struct {
 	*Performer
 	report
-	ctx      context.Context
-	line     Line
+	life    context.Context // the call's
+	end     context.CancelCauseFunc
+	ctx     context.Context // what is performed now: it ends with the call, or when something takes its place
+	line    Line
+	floor   chan struct{} // holds one while nobody uses the line
+	control *Control
+
+	// Owned by whoever has the floor.
 	steps    int
 	answered bool
 	waiting  []*pcmo.Stream // streams that open once the call is answered
@@ -111,51 +109,134 @@ func (p *Performer) begin(ctx context.Context, c *Call, line Line) *performance 
 	if clock == nil {
 		clock = SystemClock
 	}
-	return &performance{Performer: p, ctx: ctx, line: line, report: newReport(ctx, c, clock, p.Reporter)}
+	r := &performance{Performer: p, line: line, report: newReport(ctx, c, clock, p.Reporter), floor: make(chan struct{}, 1)}
+	r.life, r.end = context.WithCancelCause(ctx)
+	r.control = newControl(r)
+	r.control.renew()
+	if p.Live != nil {
+		p.Live.add(r.control)
+	}
+	return r
+}
+
+// leave lets nobody reach the call any more.
+func (r *performance) leave() {
+	r.control.close()
+	if r.Live != nil {
+		r.Live.remove(r.control)
+	}
+	r.end(context.Canceled)
+}
+
+// decided performs what somebody decides about the call.
+func (r *performance) decided(decide func(context.Context) (Reply, error)) Ending {
+	reply, err := r.decide(decide)
+	if r.life.Err() != nil {
+		return r.gone()
+	}
+	if doc, ok := r.control.replacement(); ok {
+		return r.perform(doc)
+	}
+	if err != nil {
+		r.observe(Step{Err: err})
+		return Ending{By: SidePlatform, Cause: undecided(err), Err: err}
+	}
+	return r.perform(r.replied(reply))
+}
+
+// decide gives the floor away while somebody decides.
+func (r *performance) decide(decide func(context.Context) (Reply, error)) (Reply, error) {
+	r.control.yield()
+	defer r.control.resume()
+	return decide(r.life)
 }
 
 // perform performs documents until one ends the call.
 //
 // At the end of a document the call is hung up, unless a stream is open: then the call lasts as long as it.
-func (r *performance) perform(doc pcmo.Document) Ending {
-	if r.call.Direction == Outbound {
+func (r *performance) perform(doc []pcmo.Action) Ending {
+	if r.current().Direction == Outbound {
 		if err := r.answer(); err != nil {
 			return r.failed(err)
 		}
 	}
-	for len(doc) > 0 {
-		if err := r.step(); err != nil {
-			return Ending{By: SidePlatform, Cause: CauseTemporaryFailure, Err: err}
+	for {
+		rest, ending, err := r.performOnce(doc)
+		if r.life.Err() != nil {
+			return r.gone()
 		}
-		if hangup, ok := doc[0].(*pcmo.Hangup); ok {
-			r.observe(Step{Action: hangup})
-			return r.ended(hangup.Cause)
+		if r.ctx.Err() == nil {
+			if err != nil {
+				return r.failed(err)
+			}
+			return *ending
+		}
+		doc = r.interrupted(rest)
+	}
+}
+
+// performOnce performs a document to its end, or until something takes its place: then rest is what was left.
+func (r *performance) performOnce(doc []pcmo.Action) (rest []pcmo.Action, ending *Ending, err error) {
+	for len(doc) > 0 {
+		if r.ctx.Err() != nil {
+			return doc, nil, nil
+		}
+		if err := r.step(); err != nil {
+			return nil, &Ending{By: SidePlatform, Cause: CauseTemporaryFailure, Err: err}, nil
+		}
+		if cause, ok := hangs(doc[0]); ok {
+			r.observe(Step{Action: doc[0]})
+			return nil, r.ended(cause), nil
 		}
 		next, err := r.do(doc[0], doc[1:])
 		switch {
+		case r.ctx.Err() != nil && err == nil:
+			return next, nil, nil
+		case r.ctx.Err() != nil:
+			return doc[1:], nil, nil
 		case err == nil:
 			doc = next
-		case r.ctx.Err() != nil:
-			return r.gone()
 		case errors.Is(err, ErrEndless), r.faulted:
-			return r.failed(err)
+			return nil, nil, err
 		default:
 			r.observe(Step{Err: err})
 			r.why, r.faulted = err, true
-			doc = r.Fault.Document(r.call)
+			doc = r.Fault.Document(r.current())
 		}
 	}
 	if err := r.awaitStreams(); err != nil {
-		return r.failed(err)
+		return nil, nil, err
 	}
-	return r.ended("")
+	return nil, r.ended(""), nil
+}
+
+// hangs reports whether an action ends the call, and with which cause.
+func hangs(a pcmo.Action) (cause string, ok bool) {
+	switch a := a.(type) {
+	case *pcmo.Hangup:
+		return a.Cause, true
+	case *pcmo.PipelineHangup:
+		return "", true
+	}
+	return "", false
+}
+
+// interrupted does what interrupted the document and returns what is performed next.
+func (r *performance) interrupted(rest []pcmo.Action) []pcmo.Action {
+	r.control.renew()
+	doc, replaced := r.control.attend()
+	if !replaced {
+		return rest
+	}
+	r.why, r.faulted = nil, false
+	return doc
 }
 
 // ended is the ending that the document brought, with the cause it gave or "".
-func (r *performance) ended(cause string) Ending {
-	e := Ending{By: SideApp, Cause: CauseNormal}
+func (r *performance) ended(cause string) *Ending {
+	e := &Ending{By: SideApp, Cause: CauseNormal}
 	if r.why != nil {
-		e = Ending{By: SidePlatform, Cause: CauseTemporaryFailure, Err: r.why}
+		e = &Ending{By: SidePlatform, Cause: CauseTemporaryFailure, Err: r.why}
 	}
 	if cause != "" {
 		e.Cause = cause
@@ -164,7 +245,7 @@ func (r *performance) ended(cause string) Ending {
 }
 
 // do performs one action and returns what follows it.
-func (r *performance) do(a pcmo.Action, rest pcmo.Document) (pcmo.Document, error) {
+func (r *performance) do(a pcmo.Action, rest []pcmo.Action) ([]pcmo.Action, error) {
 	r.observe(Step{Action: a})
 	switch a := a.(type) {
 	case *pcmo.Play:
@@ -175,19 +256,19 @@ func (r *performance) do(a pcmo.Action, rest pcmo.Document) (pcmo.Document, erro
 		r.setExtraParams(a.Text)
 		return rest, nil
 	case *pcmo.Record:
-		return rest, r.record(rest)
+		return rest, r.record(RecordOptions{}, rest)
 	case *pcmo.Input:
 		return r.input(a, rest)
 	case *pcmo.PlayGetInput:
 		return r.playGetInput(a, rest)
 	case *pcmo.Bridge:
-		return rest, r.bridge(ringing{a.From, a.Targets, a.RingTimeout(), a.MaxDuration(), a.Tries(), a.RingsAll(), false})
+		return rest, r.bridge(bridgeOf(a))
 	case *pcmo.Connect:
-		return rest, r.bridge(ringing{a.From, a.Targets, a.RingTimeout(), a.MaxDuration(), a.Tries(), a.RingsAll(), a.Records()})
+		return rest, r.bridge(connectOf(a))
 	case *pcmo.Stream:
 		return rest, r.stream(a, rest)
 	}
-	return nil, fmt.Errorf("the action %q cannot be performed", a.Name())
+	return r.doPipeline(a, rest)
 }
 
 func (r *performance) step() error {
@@ -209,24 +290,27 @@ func (r *performance) observe(s Step) {
 }
 
 // replied takes a handler's reply.
-func (r *performance) replied(reply Reply) pcmo.Document {
+func (r *performance) replied(reply Reply) []pcmo.Action {
 	r.observe(Step{Reply: &reply})
 	r.why = reply.Fault
+	r.setVersion(reply.Version)
 	return reply.Document
 }
 
 // gone is the ending of a call whose context is over.
-func (r *performance) gone() Ending {
-	cause := context.Cause(r.ctx)
+func (r *performance) gone() Ending { return endingOf(context.Cause(r.life)) }
+
+// endingOf is the ending that an error of a line's brought about.
+func endingOf(err error) Ending {
 	var hangup *HangupError
-	if errors.As(cause, &hangup) {
+	if errors.As(err, &hangup) {
 		return Ending{By: hangup.By, Cause: hangup.Cause}
 	}
-	return Ending{By: SidePlatform, Cause: CauseTemporaryFailure, Err: cause}
+	return Ending{By: SidePlatform, Cause: CauseTemporaryFailure, Err: err}
 }
 
 func (r *performance) failed(err error) Ending {
-	if r.ctx.Err() != nil {
+	if r.life.Err() != nil {
 		return r.gone()
 	}
 	return Ending{By: SidePlatform, Cause: CauseTemporaryFailure, Err: err}
@@ -234,8 +318,8 @@ func (r *performance) failed(err error) Ending {
 
 // finish hangs up and reports the end of the call, also when its context is over.
 func (r *performance) finish(e Ending) Ending {
-	r.line.Hangup(r.report.ctx, e)
-	r.callEnded(e)
+	r.control.close()
+	r.callEnded(e, r.line.Hangup(r.report.ctx, e))
 	return e
 }
 

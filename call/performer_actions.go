@@ -29,6 +29,20 @@ func (r *performance) answer() error {
 	return nil
 }
 
+// callAnswered tells that leg a has answered.
+func (r *performance) callAnswered() {
+	r.reportAnswered()
+	r.control.change(func(s *State) { s.Status, s.Answered = StatusAnswered, r.answerAt })
+}
+
+func (r *performance) setBridged(bridged bool) {
+	r.control.change(func(s *State) {
+		if s.Status = StatusAnswered; bridged {
+			s.Status = StatusBridged
+		}
+	})
+}
+
 func (r *performance) play(p Prompt) error {
 	if err := r.answer(); err != nil {
 		return err
@@ -37,76 +51,19 @@ func (r *performance) play(p Prompt) error {
 }
 
 // record begins to record. As the last action it serves as voicemail: the call stays until the caller hangs up.
-func (r *performance) record(rest pcmo.Document) error {
+func (r *performance) record(o RecordOptions, rest []pcmo.Action) error {
 	if err := r.answer(); err != nil {
 		return err
 	}
-	if err := r.line.Record(r.ctx); err != nil || len(rest) > 0 {
+	if err := r.line.Record(r.ctx, o); err != nil || len(rest) > 0 {
 		return err
 	}
 	return r.line.Wait(r.ctx, voicemailLimit)
 }
 
-func (r *performance) input(a *pcmo.Input, rest pcmo.Document) (pcmo.Document, error) {
-	return r.gather(a.ActionURL, rest, Gather{
-		MaxDigits: a.Digits(), FirstDigit: a.DigitTimeout(), NextDigit: a.DigitTimeout(), Attempts: 1,
-	})
-}
-
-func (r *performance) playGetInput(a *pcmo.PlayGetInput, rest pcmo.Document) (pcmo.Document, error) {
-	return r.gather(a.ActionURL, rest, Gather{
-		Prompt: playPrompt(a.Source()), MaxDigits: a.Digits(),
-		FirstDigit: a.DigitTimeout(), NextDigit: a.DigitTimeout(), Attempts: 1 + a.Retries(),
-	})
-}
-
-// gather collects digits, with replays of the prompt while none come, and asks what follows. No digits are
-// digits "": they are asked about as well. The reply replaces the rest of the document; when it cannot be had
-// the rest is performed as it stands, and the fault policy when nothing is left.
-func (r *performance) gather(actionURL string, rest pcmo.Document, g Gather) (pcmo.Document, error) {
-	if err := r.answer(); err != nil {
-		return nil, err
-	}
-	digits := ""
-	for g.Attempt = 1; g.Attempt <= g.Attempts && digits == ""; g.Attempt++ {
-		if g.Attempt > 1 {
-			if err := r.step(); err != nil {
-				return nil, err
-			}
-		}
-		var err error
-		if digits, err = r.line.Gather(r.ctx, g); err != nil {
-			return nil, err
-		}
-	}
-	reply, err := r.ask(actionURL, digits)
-	if err == nil {
-		return r.replied(reply), nil
-	}
-	if r.ctx.Err() != nil || len(rest) == 0 {
-		return nil, err
-	}
-	r.observe(Step{Err: err})
-	return rest, nil
-}
-
-func (r *performance) ask(actionURL, digits string) (Reply, error) {
-	if token, ours := r.call.InputToken(actionURL); ours {
-		return r.Handler.Input(r.ctx, r.call, Input{Token: token, Digits: digits})
-	}
-	if r.Asker == nil {
-		return Reply{}, errNoAsker
-	}
-	doc, err := r.Asker.Ask(r.ctx, r.call, actionURL, Input{Digits: digits})
-	if err != nil {
-		return Reply{}, err
-	}
-	return Reply{Document: doc, JSON: doc.AppendJSON(nil)}, nil
-}
-
 // stream opens a media stream beside the actions that follow. As the last action it holds the call as long as
 // the stream lives, and so does a hangup that directly follows it: it is there for the stream's end.
-func (r *performance) stream(a *pcmo.Stream, rest pcmo.Document) error {
+func (r *performance) stream(a *pcmo.Stream, rest []pcmo.Action) error {
 	if a.WaitsForAnswer() && !r.answered && len(rest) > 0 {
 		r.waiting = append(r.waiting, a)
 		return nil
@@ -129,7 +86,8 @@ func (r *performance) stream(a *pcmo.Stream, rest pcmo.Document) error {
 func (r *performance) openStream(a *pcmo.Stream) error {
 	reported := &reportedStream{report: &r.report}
 	s, err := r.line.Stream(r.ctx, StreamRequest{
-		URL: a.WSURL, Listen: a.Listen(), SampleRate: a.SampleRate(), ExtraParams: r.call.ExtraParams, Ended: reported.hasEnded,
+		URL: a.WSURL, Listen: a.Listen(), SampleRate: a.SampleRate(), ExtraParams: r.current().ExtraParams,
+		Perform: r.control.performJSON, Ended: reported.hasEnded,
 	})
 	if err != nil {
 		if r.ctx.Err() == nil {
@@ -152,4 +110,12 @@ func (r *performance) awaitStreams() error {
 		r.streams = r.streams[1:]
 	}
 	return nil
+}
+
+// closeStreams ends the streams that are open.
+func (r *performance) closeStreams(code int, reason string) {
+	for _, s := range r.streams {
+		_ = s.Close(code, reason) // it is over in any case
+	}
+	r.streams = nil
 }

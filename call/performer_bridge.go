@@ -7,61 +7,95 @@ import (
 	"github.com/piopiy/piopiyd/pcmo"
 )
 
-var errNoAsker = errors.New("the action_url belongs to another web server, and nobody is set up to ask it")
+var errNoAsker = errors.New("the URL belongs to another web server, and nobody is set up to ask it")
 
-// ringing is what bridge and connect have in common.
+// ringing is what bridge and connect of both dialects have in common.
 type ringing struct {
 	from     pcmo.Number
-	targets  []pcmo.Target
-	timeout  time.Duration
+	groups   [][]Target // one after the other; those of one group at once
 	limit    time.Duration
 	tries    int
-	together bool
-	record   bool
+	record   *RecordOptions // nil: it is not recorded
+	dial     Dial           // what else is asked of the dialling
+	progress func(DialOutcome)
+}
+
+func bridgeOf(a *pcmo.Bridge) ringing {
+	return ringing{
+		from: a.From, groups: groupsOf(a.Targets, a.RingsAll()), limit: a.MaxDuration(), tries: a.Tries(),
+		dial: Dial{Timeout: a.RingTimeout()},
+	}
+}
+
+func connectOf(a *pcmo.Connect) ringing {
+	b := ringing{
+		from: a.From, groups: groupsOf(a.Targets, a.RingsAll()), limit: a.MaxDuration(), tries: a.Tries(),
+		dial: Dial{Timeout: a.RingTimeout()},
+	}
+	if a.Records() {
+		b.record = &RecordOptions{}
+	}
+	return b
+}
+
+func groupsOf(targets []pcmo.Target, together bool) [][]Target {
+	all := make([]Target, len(targets))
+	for i, t := range targets {
+		all[i].Target = t
+	}
+	return grouped(all, together)
+}
+
+func grouped(targets []Target, together bool) [][]Target {
+	if together && len(targets) > 0 {
+		return [][]Target{targets}
+	}
+	groups := make([][]Target, len(targets))
+	for i := range targets {
+		groups[i] = targets[i : i+1]
+	}
+	return groups
 }
 
 // bridge rings the targets, all at once or in order, up to the number of tries, and connects the first who
 // answers. Whether nobody answered, the callee hung up or the time was over: the next action runs.
 func (r *performance) bridge(b ringing) error {
-	callerID := b.from.Digits()
-	if callerID == "" {
-		callerID = string(ownNumber(r.call))
-	}
-	groups := make([][]pcmo.Target, 0, len(b.targets))
-	if b.together && len(b.targets) > 0 {
-		groups = append(groups, b.targets)
-	} else {
-		for i := range b.targets {
-			groups = append(groups, b.targets[i:i+1])
-		}
+	_, err := r.connect(b)
+	return err
+}
+
+// connect does what bridge does, and reports whether anybody answered.
+func (r *performance) connect(b ringing) (done bool, err error) {
+	b.dial.CallerID = b.from.Digits()
+	if b.dial.CallerID == "" {
+		b.dial.CallerID = string(ownNumber(r.current()))
 	}
 	for range b.tries {
-		for _, targets := range groups {
+		for _, targets := range b.groups {
 			if err := r.step(); err != nil {
-				return err
+				return false, err
 			}
-			done, err := r.ring(b, targets, callerID)
-			if done || err != nil {
-				return err
+			if done, err := r.ring(b, targets); done || err != nil {
+				return done, err
 			}
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // ring rings targets at once and, when one answers, performs the conversation; done reports that there was one.
-func (r *performance) ring(b ringing, targets []pcmo.Target, callerID string) (done bool, err error) {
+func (r *performance) ring(b ringing, targets []Target) (done bool, err error) {
 	legs := make([]dialledLeg, len(targets))
 	for i, t := range targets {
-		legs[i] = dialledLeg{to: t, from: callerID}
+		legs[i] = dialledLeg{to: t.Target, from: b.dial.CallerID}
 	}
-	outcomes, err := r.line.Dial(r.ctx, Dial{
-		Targets: targets, CallerID: callerID, Timeout: b.timeout,
-		Progress: func(i int, id string, s Status) {
-			legs[i].id = id
-			r.legProgress(legs[i], s)
-		},
-	})
+	d := b.dial
+	d.Targets = targets
+	d.Progress = func(i int, id string, s Status) {
+		legs[i].id = id
+		r.legProgress(legs[i], s)
+	}
+	outcomes, err := r.line.Dial(r.ctx, d)
 	winner := -1
 	for i, o := range outcomes {
 		legs[i].id, legs[i].outcome = o.LegID, o
@@ -70,6 +104,9 @@ func (r *performance) ring(b ringing, targets []pcmo.Target, callerID string) (d
 		} else {
 			r.legEnded(legs[i], Ending{By: missedBy(o.Cause), Cause: o.Cause}, o.Ended)
 		}
+		if b.progress != nil {
+			b.progress(o)
+		}
 	}
 	if winner < 0 || err != nil {
 		return false, err
@@ -77,15 +114,17 @@ func (r *performance) ring(b ringing, targets []pcmo.Target, callerID string) (d
 	leg := legs[winner]
 	r.legProgress(leg, StatusBridged)
 	err = r.answer()
-	if err == nil && b.record {
-		err = r.line.Record(r.ctx)
+	if err == nil && b.record != nil {
+		err = r.line.Record(r.ctx, *b.record)
 	}
 	// Bridge is called even when the above failed: it is what ends the leg.
 	limit := b.limit
 	if err != nil {
 		limit = 0
 	}
+	r.setBridged(true)
 	ending, bridgeErr := r.line.Bridge(r.ctx, leg.id, limit)
+	r.setBridged(false)
 	r.legEnded(leg, ending, r.clock.Now())
 	return true, errors.Join(err, bridgeErr)
 }
@@ -95,7 +134,7 @@ func missedBy(cause string) Side {
 	switch cause {
 	case CauseCancelled:
 		return SideCaller
-	case CauseElsewhere, CauseNoAnswer, CauseUnreachable, CauseTemporaryFailure:
+	case CauseElsewhere, CauseNoAnswer, CauseUnreachable, CauseTemporaryFailure, CauseMachine:
 		return SidePlatform
 	}
 	return SideCallee

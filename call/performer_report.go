@@ -3,8 +3,6 @@ package call
 import (
 	"context"
 	"encoding/json"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +22,7 @@ type report struct {
 	open     int // streams connected
 	over     bool
 	answerAt time.Time
+	version  string
 }
 
 func newReport(ctx context.Context, c *Call, clock Clock, to Reporter) report {
@@ -38,6 +37,21 @@ func (r *report) setExtraParams(text string) {
 	r.mu.Unlock()
 }
 
+func (r *report) setVersion(version string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if version != "" {
+		r.version = version
+	}
+}
+
+// current is the call as it stands.
+func (r *report) current() *Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.call
+}
+
 // dialledLeg is a leg b as far as it is known.
 type dialledLeg struct {
 	id      string
@@ -46,6 +60,8 @@ type dialledLeg struct {
 	outcome DialOutcome
 }
 
+func (l dialledLeg) leg() leg { return leg{LegB, l.id, l.from, l.number()} }
+
 func (l dialledLeg) number() string {
 	if l.to.User != "" {
 		return l.to.User
@@ -53,17 +69,24 @@ func (l dialledLeg) number() string {
 	return l.to.Number.Digits()
 }
 
-func (r *report) callAnswered() {
+// callProgress tells how leg a of an outbound call comes about.
+func (r *report) callProgress(s Status) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.event(leg{LegA, r.call.ID, r.call.From, r.call.To}, s, "", nil)
+}
+
+func (r *report) reportAnswered() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answerAt = r.clock.Now()
-	r.event(LegA, r.call.ID, r.call.From, r.call.To, StatusAnswered, "")
+	r.event(leg{LegA, r.call.ID, r.call.From, r.call.To}, StatusAnswered, "", nil)
 }
 
 func (r *report) legProgress(l dialledLeg, s Status) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.event(LegB, l.id, l.from, l.number(), s, "")
+	r.event(l.leg(), s, "", nil)
 }
 
 func (r *report) legEnded(l dialledLeg, e Ending, at time.Time) {
@@ -72,20 +95,21 @@ func (r *report) legEnded(l dialledLeg, e Ending, at time.Time) {
 	if l.id == "" {
 		return // it never was a leg
 	}
-	r.event(LegB, l.id, l.from, l.number(), StatusHangup, "")
-	r.cdr(LegB, l.id, l.from, l.number(), l.outcome.Started, l.outcome.Answered, at, e)
+	r.event(l.leg(), StatusHangup, "", nil)
+	r.cdr(l.leg(), times{l.outcome.Started, l.outcome.Answered, at}, e, Summary{Quality: e.Quality})
 }
 
 // callEnded reports the end of streams still open and of leg a.
-func (r *report) callEnded(e Ending) {
+func (r *report) callEnded(e Ending, sum Summary) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.over = true
 	for ; r.open > 0; r.open-- {
-		r.event(LegB, r.call.ID, r.call.From, r.call.To, StatusStreamDisconnected, wsStatus("disconnected", 1000, "the call ended"))
+		r.event(r.streamLeg(), StatusStreamDisconnected, wsStatus("disconnected", 1000, "the call ended"), nil)
 	}
-	r.event(LegA, r.call.ID, r.call.From, r.call.To, StatusHangup, "")
-	r.cdr(LegA, r.call.ID, r.call.From, r.call.To, r.call.Time, r.answerAt, r.clock.Now(), e)
+	a := leg{LegA, r.call.ID, r.call.From, r.call.To}
+	r.event(a, StatusHangup, "", sum.Recordings)
+	r.cdr(a, times{r.call.Time, r.answerAt, r.clock.Now()}, e, sum)
 }
 
 // reportedStream keeps the events of one stream in order: it may end before Line.Stream has returned.
@@ -102,7 +126,7 @@ func (s *reportedStream) hasConnected() {
 	defer r.mu.Unlock()
 	s.connected = true
 	r.open++
-	r.event(LegB, r.call.ID, r.call.From, r.call.To, StatusStreamConnected, `{"status":"connected"}`)
+	r.event(r.streamLeg(), StatusStreamConnected, `{"status":"connected"}`, nil)
 	if s.ended {
 		s.disconnected()
 	}
@@ -125,14 +149,14 @@ func (s *reportedStream) hasEnded(code int, reason string) {
 func (s *reportedStream) disconnected() {
 	r := s.report
 	r.open--
-	r.event(LegB, r.call.ID, r.call.From, r.call.To, StatusStreamDisconnected, wsStatus("disconnected", s.code, s.reason))
+	r.event(r.streamLeg(), StatusStreamDisconnected, wsStatus("disconnected", s.code, s.reason), nil)
 }
 
 func (r *report) streamFailed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text, _ := json.Marshal(map[string]any{"status": "error", "message": map[string]any{"code": 6, "error": err.Error()}})
-	r.event(LegB, r.call.ID, r.call.From, r.call.To, StatusStreamError, string(text))
+	r.event(r.streamLeg(), StatusStreamError, string(text), nil)
 }
 
 func wsStatus(status string, code int, reason string) string {
@@ -148,8 +172,33 @@ func (r *report) prefix() string {
 	return "in_"
 }
 
+// leg is a leg as it is told of.
+type leg struct {
+	leg          Leg
+	id, from, to string
+}
+
+// streamLeg is what streams are told of as (protocol page section 1.5).
+func (r *report) streamLeg() leg { return leg{LegB, r.call.ID, r.call.From, r.call.To} }
+
+type times struct{ start, answer, end time.Time }
+
+// identity writes what events and CDRs tell of the call they belong to.
+func (r *report) identity(o *pcmo.Object, l leg) {
+	c := r.call
+	o.Text("cmiuuid", l.id)
+	if c.Direction == Outbound && c.RequestID != "" {
+		o.Text("conversation_uuid", c.RequestID)
+		o.Text("request_id", c.RequestID)
+		o.Party("callerid", l.from)
+	} else {
+		o.Text("conversation_uuid", c.ID)
+	}
+	o.TextIf("extra_params", c.ExtraParams)
+}
+
 // event needs r.mu, so that what is told of a call stays in order.
-func (r *report) event(leg Leg, id, from, to string, s Status, ws string) {
+func (r *report) event(l leg, s Status, ws string, recordings []Recording) {
 	if r.to == nil {
 		return
 	}
@@ -159,96 +208,106 @@ func (r *report) event(leg Leg, id, from, to string, s Status, ws string) {
 		wire = r.prefix() + wire
 	}
 	now := r.clock.Now()
-	o := object{'{'}
-	o.text("direction", string(c.Direction))
-	o.text("leg", string(leg))
-	o.text("status", wire)
-	o.integer("time", now.UnixMilli())
-	o.number("from", from)
-	o.number("to", to)
-	o.text("cmiuuid", id)
-	o.text("conversation_uuid", c.ID)
-	o.textIf("extra_params", c.ExtraParams)
-	o.textIf("ws_status", ws)
+	var o pcmo.Object
+	o.Text("direction", string(c.Direction))
+	o.Text("leg", string(l.leg))
+	o.Text("status", wire)
+	o.Int("time", now.UnixMilli())
+	o.Party("from", l.from)
+	o.Party("to", l.to)
+	r.identity(&o, l)
+	o.TextIf("ws_status", ws)
+	writeRecordings(&o, recordings)
 	r.to.Event(r.ctx, &Event{
-		App: c.App, CallID: c.ID, LegID: id, Leg: leg, Direction: c.Direction, Status: s, WireStatus: wire, Time: now,
-		From: from, To: to, ExtraParams: c.ExtraParams, Raw: o.end(),
+		App: c.App, Driver: c.Driver, CallID: c.ID, LegID: l.id, RequestID: c.RequestID, Leg: l.leg, Direction: c.Direction, Status: s,
+		WireStatus: wire, Time: now, From: l.from, To: l.to, ExtraParams: c.ExtraParams, Raw: o.End(),
 	})
 }
 
 // cdr needs r.mu.
-func (r *report) cdr(leg Leg, id, from, to string, start, answer, end time.Time, e Ending) {
+func (r *report) cdr(l leg, t times, e Ending, sum Summary) {
 	if r.to == nil {
 		return
 	}
 	c := r.call
 	record := &CDR{
-		App: c.App, CallID: c.ID, LegID: id, Leg: leg, Direction: c.Direction, Status: StatusMissed, From: from, To: to,
-		Start: start, Answer: answer, End: end, ExtraParams: c.ExtraParams,
+		App: c.App, Driver: c.Driver, CallID: c.ID, LegID: l.id, RequestID: c.RequestID, Leg: l.leg, Direction: c.Direction,
+		Status: StatusMissed, From: l.from, To: l.to, Start: t.start, Answer: t.answer, End: t.end, ExtraParams: c.ExtraParams,
 	}
-	if !answer.IsZero() {
-		record.Status, record.Duration = StatusAnswered, end.Sub(answer)
+	ring := t.end.Sub(t.start)
+	if !t.answer.IsZero() {
+		record.Status, record.Duration = StatusAnswered, t.end.Sub(t.answer)
+		ring = t.answer.Sub(t.start)
 	}
-	o := object{'{'}
-	o.text("direction", string(c.Direction))
-	o.text("status", string(record.Status))
-	o.text("leg", string(leg))
-	o.number("from", from)
-	o.number("to", to)
-	o.integer("time", start.UnixMilli())
-	o.integer("start_time", start.Unix())
-	if !answer.IsZero() {
-		o.integer("answer_time", answer.Unix())
-	}
-	o.integer("end_time", end.Unix())
-	o.integer("duration", int64(record.Duration/time.Second))
-	o.text("cmiuuid", id)
-	o.text("conversation_uuid", c.ID)
-	o.textIf("extra_params", c.ExtraParams)
+	var o pcmo.Object
+	o.Text("direction", string(c.Direction))
+	o.Text("status", string(record.Status))
+	o.Text("leg", string(l.leg))
+	o.Party("from", l.from)
+	o.Party("to", l.to)
+	o.Int("time", t.start.UnixMilli())
+	o.Int("start_time", t.start.Unix())
+	o.Seconds("answer_time", t.answer)
+	o.Int("end_time", t.end.Unix())
+	o.Int("duration", int64(record.Duration/time.Second))
+	r.identity(&o, l)
 	if c.Direction == Outbound {
-		o = append(o, `,"out":true`...)
+		o.Bool("out", true)
+		if record.Status == StatusMissed {
+			o.Bool("api_init", true)
+		}
 	}
-	// PIOPIY has no field for these.
-	o.text("hangup_cause", e.Cause)
-	o.text("hangup_by", string(e.By))
-	record.Raw = o.end()
+	// PIOPIY has no field for what follows.
+	o.Text("hangup_cause", e.Cause)
+	o.Text("hangup_by", string(e.By))
+	o.Float("ring_time", max(ring, 0).Seconds(), 1)
+	o.Text("app", c.App)
+	o.TextIf("version", r.version)
+	writeRecordings(&o, sum.Recordings)
+	if q := sum.Quality; q != nil {
+		o.Raw("quality", q.json())
+	}
+	record.Raw = o.End()
 	r.to.CDR(r.ctx, record)
 }
 
-// object writes a JSON object whose keys keep their order.
-type object []byte
-
-func (o *object) key(k string) {
-	if len(*o) > 1 {
-		*o = append(*o, ',')
+// writeRecordings writes the call's recording, and all of them when there are several.
+func writeRecordings(o *pcmo.Object, recordings []Recording) {
+	if len(recordings) == 0 {
+		return
 	}
-	*o = append(append(append(*o, '"'), k...), '"', ':')
-}
-
-func (o *object) text(k, v string) {
-	o.key(k)
-	*o = pcmo.AppendString(*o, v)
-}
-
-func (o *object) textIf(k, v string) {
-	if v != "" {
-		o.text(k, v)
+	last := recordings[len(recordings)-1]
+	o.Text("filename", last.File)
+	o.TextIf("recording_url", last.URL)
+	o.Float("recording_duration", last.Duration.Seconds(), 2)
+	if len(recordings) == 1 {
+		return
 	}
-}
-
-func (o *object) integer(k string, v int64) {
-	o.key(k)
-	*o = strconv.AppendInt(*o, v, 10)
-}
-
-// number writes digits as a number, as the newest pages do, and anything else as a string.
-func (o *object) number(k, v string) {
-	o.key(k)
-	if v != "" && strings.Trim(v, "+0123456789") == "" {
-		*o = pcmo.Number(v).AppendJSON(*o)
-	} else {
-		*o = pcmo.AppendString(*o, v)
+	list := []byte{'['}
+	for i, one := range recordings {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		var item pcmo.Object
+		writeRecordings(&item, []Recording{one})
+		list = append(list, item.End()...)
 	}
+	o.Raw("recordings", append(list, ']'))
 }
 
-func (o *object) end() json.RawMessage { return json.RawMessage(append(*o, '}')) }
+// json writes times in ms.
+func (q *Quality) json() json.RawMessage {
+	var o pcmo.Object
+	o.TextIf("codec", q.Codec)
+	o.Int("sent", int64(q.Sent))
+	o.Int("received", int64(q.Received))
+	o.Int("lost", int64(q.Lost))
+	o.Float("jitter_ms", float64(q.Jitter)/float64(time.Millisecond), 1)
+	if q.RoundTrip > 0 {
+		o.Float("round_trip_ms", float64(q.RoundTrip)/float64(time.Millisecond), 1)
+	}
+	if q.MOS > 0 {
+		o.Float("mos", q.MOS, 2)
+	}
+	return o.End()
+}

@@ -32,16 +32,16 @@ func (l *brokenLine) Play(_ context.Context, p call.Prompt) error {
 	return nil
 }
 
-func (l *brokenLine) Gather(_ context.Context, g call.Gather) (string, error) {
+func (l *brokenLine) Gather(_ context.Context, g call.Gather) (call.Gathered, error) {
 	l.note("gather " + g.Prompt.String())
 	if len(l.digits) == 0 {
-		return "", nil
+		return call.Gathered{}, nil
 	}
 	digits := l.digits[0]
 	l.digits = l.digits[1:]
-	return digits, nil
+	return call.Gathered{Digits: digits}, nil
 }
-func (l *brokenLine) Record(context.Context) error { l.note("record"); return nil }
+func (l *brokenLine) Record(context.Context, call.RecordOptions) error { l.note("record"); return nil }
 func (l *brokenLine) Dial(_ context.Context, d call.Dial) ([]call.DialOutcome, error) {
 	l.note("dial as " + d.CallerID)
 	d.Progress(0, "leg-b", call.StatusStarted)
@@ -56,8 +56,19 @@ func (l *brokenLine) Stream(context.Context, call.StreamRequest) (call.OpenStrea
 	return nil, l.noStream
 }
 func (l *brokenLine) Wait(context.Context, time.Duration) error { return nil }
-func (l *brokenLine) Hangup(_ context.Context, e call.Ending) {
+func (l *brokenLine) Hangup(_ context.Context, e call.Ending) call.Summary {
 	l.note("hangup " + string(e.By) + " " + e.Cause)
+	return call.Summary{}
+}
+
+// says is a Handler that answers with a document.
+type says struct {
+	call.Handler
+	doc []pcmo.Action
+}
+
+func (h says) Answer(context.Context, *call.Call) (call.Reply, error) {
+	return call.Reply{Document: h.doc}, nil
 }
 
 // web is a web server that is asked, and hears of events.
@@ -68,8 +79,13 @@ type web struct {
 	events []string
 }
 
-func (w *web) Ask(_ context.Context, _ *call.Call, url string, in call.Input) (pcmo.Document, error) {
+func (w *web) Ask(_ context.Context, _ *call.Call, url string, in call.Input) ([]pcmo.Action, error) {
 	w.asked = append(w.asked, url+" "+in.Digits)
+	return w.reply, w.err
+}
+
+func (w *web) AskAnswer(_ context.Context, _ *call.Call, url string) ([]pcmo.Action, error) {
+	w.asked = append(w.asked, url)
 	return w.reply, w.err
 }
 func (w *web) Event(_ context.Context, e *call.Event) { w.events = append(w.events, e.WireStatus) }
@@ -135,9 +151,9 @@ func TestPerform(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := &call.Performer{Asker: &tt.web, Reporter: &tt.web, Fault: tt.fault}
+			p := &call.Performer{Handler: says{doc: tt.doc}, Asker: &tt.web, Reporter: &tt.web, Fault: tt.fault}
 			c := &call.Call{ID: "a", App: "shop", Direction: call.Inbound, From: "15550001111", To: "15550002222", Time: time.Now()}
-			ending := p.Perform(t.Context(), c, &tt.line, tt.doc)
+			ending := p.Run(t.Context(), c, &tt.line)
 			for _, check := range [][2]string{
 				{tt.done, strings.Join(tt.line.done, ", ")}, {tt.asked, strings.Join(tt.web.asked, ", ")}, {tt.events, strings.Join(tt.web.events, ", ")},
 			} {
@@ -156,7 +172,7 @@ func TestPerformEndsCircles(t *testing.T) {
 	endless := &web{}
 	endless.reply = pcmo.Document{&pcmo.Input{ActionURL: "https://shop.example/again"}}
 	line := &brokenLine{}
-	ending := (&call.Performer{Asker: endless, MaxSteps: 10}).Perform(t.Context(), &call.Call{ID: "a"}, line, endless.reply)
+	ending := (&call.Performer{Handler: says{doc: endless.reply}, Asker: endless, MaxSteps: 10}).Run(t.Context(), &call.Call{ID: "a"}, line)
 	if !errors.Is(ending.Err, call.ErrEndless) || len(endless.asked) != 10 || !slices.Contains(line.done, "hangup platform NORMAL_TEMPORARY_FAILURE") {
 		t.Errorf("%+v after %d replies: %v", ending, len(endless.asked), line.done)
 	}

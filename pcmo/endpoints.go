@@ -112,7 +112,7 @@ func (a *PipelineConnect) AppendJSON(dst []byte) []byte {
 		dst = a.Options.appendJSON(key(dst, "options"))
 	}
 	if a.Metadata != nil {
-		dst = a.Metadata.appendJSON(key(dst, "metadata"))
+		dst = a.Metadata.AppendJSON(key(dst, "metadata"))
 	}
 	dst = append(key(append(dst, '}'), "endpoints"), '[')
 	for i := range a.Endpoints {
@@ -145,7 +145,7 @@ func (e *Endpoint) appendJSON(dst []byte) []byte {
 	dst = strIf(dst, "uri", e.URI)
 	dst = strIf(dst, "id", e.ID)
 	if e.Headers != nil {
-		dst = e.Headers.appendJSON(key(dst, "headers"))
+		dst = e.Headers.AppendJSON(key(dst, "headers"))
 	}
 	return append(dst, '}')
 }

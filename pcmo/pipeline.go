@@ -107,7 +107,7 @@ func (a *PipelineInput) AppendJSON(dst []byte) []byte {
 
 // AppendJSON implements [Action].
 func (a *PipelineParam) AppendJSON(dst []byte) []byte {
-	return append(a.Data.appendJSON(key(begin(dst, "param"), "data")), '}')
+	return append(a.Data.AppendJSON(key(begin(dst, "param"), "data")), '}')
 }
 
 // AppendJSON implements [Action].

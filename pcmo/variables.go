@@ -77,7 +77,8 @@ func (d *decoder) variables(into *Variables) bool {
 	return true
 }
 
-func (v Variables) appendJSON(dst []byte) []byte {
+// AppendJSON appends the object as JSON and returns the extended buffer.
+func (v Variables) AppendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	for i, one := range v {
 		if i > 0 {

@@ -147,9 +147,17 @@ func (h *Handler) Answer(ctx context.Context, c *call.Call) (call.Reply, error) 
 
 // Ask implements call.Asker: it posts the digits to an action_url (protocol page section 1.3). The error is an
 // [*Error] or the cause of ctx's end.
-func (h *Handler) Ask(ctx context.Context, c *call.Call, actionURL string, in call.Input) (pcmo.Document, error) {
+func (h *Handler) Ask(ctx context.Context, c *call.Call, actionURL string, in call.Input) ([]pcmo.Action, error) {
 	h.note(c.App, c.ID, "input", inputNote{shown(actionURL), in.Digits, in.Speech})
 	reply, err := h.ask(ctx, c, "input", actionURL, inputBody(c, in))
+	return reply.Document, err
+}
+
+// AskAnswer implements call.Asker: it posts the call to an answer_url that is not the app's own. The error is an
+// [*Error] or the cause of ctx's end.
+func (h *Handler) AskAnswer(ctx context.Context, c *call.Call, answerURL string) ([]pcmo.Action, error) {
+	h.note(c.App, c.ID, "answer", answerNote(c))
+	reply, err := h.ask(ctx, c, "answer", answerURL, answerBody(c))
 	return reply.Document, err
 }
 

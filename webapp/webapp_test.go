@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/pcmo"
 	"github.com/piopiy/piopiyd/drivers/cloud"
 	"github.com/piopiy/piopiyd/webapp"
 )
@@ -64,7 +65,7 @@ func TestQuestions(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				reply = string(doc.AppendJSON(nil))
+				reply = string(pcmo.Document(doc).AppendJSON(nil))
 				if _, in, err := cloud.DecodeInput("crm", "", []byte(s.requests()[0].body), time.Now()); err != nil || in.Digits != tt.in.Digits {
 					t.Errorf("the cloud driver reads %+v, %v", in, err)
 				}

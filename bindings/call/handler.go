@@ -307,6 +307,9 @@ func (conv *conversation) decode(label string, v goja.Value, c *call.Call) (call
 		conv.session.Record("warning", map[string]string{"callback": label, "warning": w})
 	}
 	reply := call.Reply{Document: result.Document, JSON: result.JSON, Version: conv.session.Version().ShortID()}
+	if result.Pipeline != nil {
+		reply.Document = result.Pipeline
+	}
 	if reply.JSON == nil {
 		reply.JSON = []byte("[]")
 	}

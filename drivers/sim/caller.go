@@ -34,6 +34,8 @@ type Press struct {
 	// After is when the first key comes, counted from the prompt's beginning: during the prompt, that is
 	// barge-in. 0 is shortly after its end.
 	After time.Duration
+	// Say is said instead, where words are asked for.
+	Say string
 	// Hangup hangs up instead, at that time.
 	Hangup bool
 }

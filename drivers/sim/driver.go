@@ -91,6 +91,7 @@ func (d *Driver) Call(ctx context.Context, h call.Handler, who Caller) (*Transcr
 	defer stop()
 	l.mail.ctx = deliveries
 	ctx, l.cancel = context.WithCancelCause(ctx)
+	l.ctx = ctx
 	defer l.cancel(context.Canceled)
 	l.add(Entry{Kind: Began, Call: c.ID, App: c.App, From: c.From, To: c.To})
 

@@ -284,7 +284,7 @@ func TestEventsAndRecordsOnTheWire(t *testing.T) {
 			`","conversation_uuid":"` + id + `","extra_params":"{\"order\":\"A1\"}"}`,
 		`{"direction":"inbound","status":"answered","leg":"a","from":15550001111,"to":"sip:support@h","time":1767603600000,"start_time":1767603600,` +
 			`"answer_time":1767603600,"end_time":1767603601,"duration":1,"cmiuuid":"` + id + `","conversation_uuid":"` + id +
-			`","extra_params":"{\"order\":\"A1\"}","hangup_cause":"NORMAL_CLEARING","hangup_by":"app"}`,
+			`","extra_params":"{\"order\":\"A1\"}","hangup_cause":"NORMAL_CLEARING","hangup_by":"app","ring_time":0.0,"app":"test","version":"v1"}`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -18,6 +18,7 @@ type line struct {
 	call    *call.Call
 	who     *Caller
 	began   time.Time
+	ctx     context.Context // the call's
 	cancel  context.CancelCauseFunc
 	mail    mail
 
@@ -29,16 +30,19 @@ type line struct {
 	streams []*stream
 
 	// Owned by the performer's goroutine.
-	answered bool
-	script   []Press
-	keys     []keyPress
-	legs     map[string]Callee
+	answered  bool
+	recording bool
+	recorded  time.Time // since when
+	script    []Press
+	keys      []keyPress
+	legs      map[string]Callee
 }
 
 // keyPress is a key that the caller will press.
 type keyPress struct {
 	at     time.Time
 	key    byte
+	words  string // what is said instead
 	hangup bool
 }
 
@@ -161,58 +165,75 @@ func (l *line) Play(ctx context.Context, p call.Prompt) error {
 	return l.Wait(ctx, length)
 }
 
-// Gather plays a prompt and takes the keys that the script presses in time.
-func (l *line) Gather(ctx context.Context, g call.Gather) (string, error) {
+// Gather plays a prompt and takes the keys that the script presses in time, or what it says.
+func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error) {
 	if err := ended(ctx); err != nil {
-		return "", err
+		return call.Gathered{}, err
+	}
+	if g.Flush {
+		l.keys = nil
 	}
 	began := l.clock.Now()
 	length := l.driver.length(g.Prompt)
 	promptEnd := began.Add(length)
-	if g.Prompt != (call.Prompt{}) {
+	if !g.Prompt.IsSilence() {
 		l.add(Entry{Kind: Heard, Prompt: g.Prompt, Length: length})
 	}
 	l.add(Entry{Kind: Asked, MaxDigits: g.MaxDigits, Timeout: g.FirstDigit, Attempt: g.Attempt, Attempts: g.Attempts})
 	if len(l.keys) == 0 {
 		l.plan(began, promptEnd)
 	}
-	var digits []byte
-	note := func(k Kind) { l.add(Entry{Kind: k, Digits: string(digits)}) }
+	var got call.Gathered
 	deadline := promptEnd.Add(g.FirstDigit)
 	bargedIn := false
-	for len(digits) < g.MaxDigits {
+	note := func() {
+		switch {
+		case got.Speech != "":
+			l.add(Entry{Kind: Said, Text: got.Speech, BargedIn: bargedIn})
+		case got.Digits != "" || got.Finished:
+			l.add(Entry{Kind: Pressed, Digits: got.Digits, BargedIn: bargedIn})
+		default:
+			l.add(Entry{Kind: Silent})
+		}
+	}
+	for len(got.Digits) < g.MaxDigits || g.SpeechOnly {
 		if len(l.keys) == 0 || l.keys[0].at.After(deadline) {
 			err := l.waitUntil(ctx, deadline)
-			if err != nil && len(digits) == 0 {
-				return "", err
+			if err == nil || got.Digits != "" {
+				note()
 			}
-			if len(digits) == 0 {
-				note(Silent)
-			} else {
-				l.pressed(digits, bargedIn)
-			}
-			return string(digits), err
+			return got, err
 		}
 		k := l.keys[0]
 		if err := l.waitUntil(ctx, k.at); err != nil {
-			return "", err
+			return call.Gathered{}, err
 		}
 		l.keys = l.keys[1:]
 		if k.hangup {
 			l.end(call.SideCaller, call.CauseNormal, "")
-			return "", ended(ctx)
+			return call.Gathered{}, ended(ctx)
 		}
 		now := l.clock.Now()
+		switch {
+		case k.words != "" && g.Speech:
+			bargedIn = bargedIn || now.Before(promptEnd)
+			got.Speech = k.words
+			note()
+			return got, nil
+		case k.words != "" || g.SpeechOnly:
+			continue // nobody listens for it
+		}
 		bargedIn = bargedIn || now.Before(promptEnd)
-		digits = append(digits, k.key)
+		if string(k.key) == g.FinishKey {
+			got.Finished = true
+			note()
+			return got, nil
+		}
+		got.Digits += string(k.key)
 		deadline = now.Add(g.NextDigit)
 	}
-	l.pressed(digits, bargedIn)
-	return string(digits), nil
-}
-
-func (l *line) pressed(digits []byte, bargedIn bool) {
-	l.add(Entry{Kind: Pressed, Digits: string(digits), BargedIn: bargedIn})
+	note()
+	return got, nil
 }
 
 // plan takes the script's next item.
@@ -230,22 +251,27 @@ func (l *line) plan(began, promptEnd time.Time) {
 		l.keys = append(l.keys, keyPress{at: at, hangup: true})
 		return
 	}
+	if p.Say != "" {
+		l.keys = append(l.keys, keyPress{at: at, words: p.Say})
+		return
+	}
 	for i := range len(p.Keys) {
 		l.keys = append(l.keys, keyPress{at: at.Add(time.Duration(i) * keyTime), key: p.Keys[i]})
 	}
 }
 
 // Record notes that the conversation is recorded from here on.
-func (l *line) Record(ctx context.Context) error {
-	if err := ended(ctx); err != nil {
+func (l *line) Record(ctx context.Context, _ call.RecordOptions) error {
+	if err := ended(ctx); err != nil || l.recording {
 		return err
 	}
+	l.recording, l.recorded = true, l.clock.Now()
 	l.add(Entry{Kind: Recording})
 	return nil
 }
 
 // Hangup ends the call.
-func (l *line) Hangup(_ context.Context, e call.Ending) {
+func (l *line) Hangup(_ context.Context, e call.Ending) call.Summary {
 	l.mu.Lock()
 	l.over = true
 	if errors.Is(e.Err, call.ErrEndless) {
@@ -258,4 +284,8 @@ func (l *line) Hangup(_ context.Context, e call.Ending) {
 		entry.Error = e.Err.Error()
 	}
 	l.add(entry)
+	if !l.recording {
+		return call.Summary{}
+	}
+	return call.Summary{Recordings: []call.Recording{{File: l.call.ID + ".wav", Duration: l.clock.Now().Sub(l.recorded)}}}
 }

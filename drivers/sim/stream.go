@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,7 @@ const frameTime = 20 * time.Millisecond
 
 // stream is a virtual media WebSocket: the call.Stream that the app's stream callback gets. It plays a caller
 // who says nothing, a frame of silence every 20 ms of virtual time, after a text frame with the call's data.
-// What the app sends is counted and noted, not performed; only {"action":"stop"} closes the stream.
+// What the app sends is counted and noted; a PCMO array is performed, and {"action":"stop"} closes the stream.
 //
 // Whoever reads is at work, except while he is in Read.
 type stream struct {
@@ -32,6 +33,7 @@ type stream struct {
 	next     time.Time
 	isClosed bool
 	ended    func(code int, reason string)
+	perform  func(document []byte) error
 	waiter   *gate
 	reader   *gate // where the app waits for a frame
 	finished *gate // where the end of the call waits for served
@@ -54,14 +56,14 @@ func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStr
 	now := l.clock.Now()
 	s := &stream{
 		line: l, clock: l.clock, silence: make([]byte, req.SampleRate/50*2), begun: now, next: now,
-		greeting: greeting, ended: req.Ended,
+		greeting: greeting, ended: req.Ended, perform: req.Perform,
 	}
 	l.mu.Lock()
 	l.streams = append(l.streams, s)
 	l.mu.Unlock()
 	l.add(Entry{Kind: StreamOpened, To: req.URL, Status: string(req.Listen), SampleRate: req.SampleRate})
 	l.clock.Begin()
-	go s.serve(ctx)
+	go s.serve(l.ctx)
 	return s, nil
 }
 
@@ -162,6 +164,12 @@ func (s *stream) Write(_ context.Context, text bool, data []byte) error {
 		return nil
 	}
 	s.line.add(Entry{Kind: StreamSent, Text: clip(string(data))})
+	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '[' {
+		if err := s.perform(trimmed); err != nil && !errors.Is(err, call.ErrOver) {
+			s.line.add(Entry{Kind: Problem, Error: "stream: " + err.Error()})
+		}
+		return nil
+	}
 	var command struct {
 		Action string `json:"action"`
 	}

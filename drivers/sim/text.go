@@ -72,6 +72,11 @@ func (e Entry) text() string {
 			return "presses  " + e.Digits + " (before the prompt's end)"
 		}
 		return "presses  " + e.Digits
+	case Said:
+		if e.BargedIn {
+			return "says     " + e.Text + " (before the prompt's end)"
+		}
+		return "says     " + e.Text
 	case Silent:
 		return "silent   no digits in time"
 	case Dialling:

@@ -48,7 +48,8 @@ const (
 	Heard        Kind = "heard"         // the caller hears: Prompt, Length
 	Asked        Kind = "asked"         // MaxDigits, Timeout, Attempt, Attempts
 	Pressed      Kind = "pressed"       // Digits, BargedIn
-	Silent       Kind = "silent"        // no digits came in time
+	Said         Kind = "said"          // Text, BargedIn
+	Silent       Kind = "silent"        // nothing came in time
 	Dialling     Kind = "dialling"      // To, From (the caller id), Timeout
 	Dialled      Kind = "dialled"       // To, Status "answers" or Cause
 	Bridged      Kind = "bridged"       //

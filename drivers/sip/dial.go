@@ -15,7 +15,7 @@ import (
 
 // ringback is what a caller hears who was answered while others ring: the tone of ITU-T E.180's table for much of
 // the world, a second of every five.
-var ringback = append(media.Tone(425, time.Second), make([]int16, 4*media.Rate)...)
+var ringback = media.Sound{Samples: append(media.Tone(425, time.Second), make([]int16, 4*media.Rate)...), Rate: media.Rate}
 
 // ring is what became known of a target while it rings.
 type ring struct {
@@ -63,7 +63,7 @@ func (l *line) Dial(ctx context.Context, d call.Dial) ([]call.DialOutcome, error
 	for i, t := range d.Targets {
 		outcomes[i] = call.DialOutcome{Status: call.StatusMissed, Started: time.Now()}
 		var err error
-		if phones[i], err = l.driver.routes.to(l.driver.agent, t, d.CallerID); err != nil {
+		if phones[i], err = l.driver.routes.to(l.driver.agent, t.Target, d.CallerID); err != nil {
 			l.driver.log.Warn("a target cannot be called", "app", l.call.App, "call", l.call.ID, "error", err)
 			l.observe(call.Step{Err: fmt.Errorf("dial: %w", err)})
 			outcomes[i].Cause, outcomes[i].Ended = call.CauseUnreachable, time.Now()

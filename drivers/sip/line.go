@@ -169,20 +169,20 @@ func (l *line) Answer(ctx context.Context) error {
 // Play plays a prompt to its end. Keys pressed meanwhile wait for the next Gather.
 func (l *line) Play(ctx context.Context, p call.Prompt) error {
 	clip, err := l.clip(ctx, p)
-	if err != nil || len(clip) == 0 {
+	if err != nil || clip.Empty() {
 		return err
 	}
 	return l.await(ctx, l.talk.Play(clip).Done())
 }
 
 // clip returns the sound of a prompt.
-func (l *line) clip(ctx context.Context, p call.Prompt) ([]int16, error) {
+func (l *line) clip(ctx context.Context, p call.Prompt) (media.Sound, error) {
 	if err := ended(ctx); err != nil {
-		return nil, err
+		return media.Sound{}, err
 	}
-	clip, err := l.driver.clips.get(ctx, p)
+	clip, err := l.driver.clips.get(ctx, p, l.talk.Rate())
 	if gone := ended(ctx); gone != nil {
-		return nil, gone
+		return media.Sound{}, gone
 	}
 	return clip, err
 }
@@ -239,11 +239,28 @@ func (l *line) digit() (byte, bool) {
 	return d, true
 }
 
+// waiting reports whether a key waits to be taken.
+func (l *line) waiting() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.digits) > 0
+}
+
+// flush forgets the keys that wait.
+func (l *line) flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.digits = nil
+}
+
 // Gather collects digits; the first one stops the prompt, and one that came before there is no need for it.
-func (l *line) Gather(ctx context.Context, g call.Gather) (string, error) {
+func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error) {
 	clip, err := l.clip(ctx, g.Prompt)
 	if err != nil {
-		return "", err
+		return call.Gathered{}, err
+	}
+	if g.Flush {
+		l.flush()
 	}
 	var digits []byte
 	var playing <-chan struct{}
@@ -252,7 +269,7 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (string, error) {
 	if first, ok := l.digit(); ok {
 		digits = append(digits, first)
 		timer.Reset(g.NextDigit)
-	} else if len(clip) > 0 {
+	} else if !clip.Empty() {
 		playing = l.talk.Play(clip).Done()
 		timer.Stop()
 	}
@@ -261,6 +278,9 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (string, error) {
 			if playing != nil {
 				l.talk.Stop()
 				playing = nil
+			}
+			if string(d) == g.FinishKey {
+				return call.Gathered{Digits: string(digits), Finished: true}, nil
 			}
 			digits = append(digits, d)
 			timer.Reset(g.NextDigit)
@@ -272,17 +292,17 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (string, error) {
 			playing = nil
 			timer.Reset(g.FirstDigit)
 		case <-timer.C:
-			return string(digits), nil
+			return call.Gathered{Digits: string(digits)}, nil
 		case <-ctx.Done():
 			l.talk.Stop()
-			return "", context.Cause(ctx)
+			return call.Gathered{}, context.Cause(ctx)
 		}
 	}
-	return string(digits), nil
+	return call.Gathered{Digits: string(digits)}, nil
 }
 
 // Record begins to record the conversation into a file named by the call.
-func (l *line) Record(ctx context.Context) error {
+func (l *line) Record(ctx context.Context, o call.RecordOptions) error {
 	if err := ended(ctx); err != nil || l.recorder != nil {
 		return err
 	}
@@ -294,10 +314,10 @@ func (l *line) Record(ctx context.Context) error {
 		return fmt.Errorf("recording: %w", err)
 	}
 	channels := media.Mixed
-	if l.driver.opts.SeparateChannels {
+	if o.Channels == "dual" || o.Channels == "" && l.driver.opts.SeparateChannels {
 		channels = media.Separate
 	}
-	r, err := media.NewRecorder(filepath.Join(dir, l.call.ID+".wav"), channels)
+	r, err := media.NewRecorder(filepath.Join(dir, l.call.ID+".wav"), media.RecorderOptions{Channels: channels, Rate: l.talk.Rate()})
 	if err != nil {
 		return err
 	}
@@ -307,7 +327,7 @@ func (l *line) Record(ctx context.Context) error {
 }
 
 // Hangup ends the call, or rejects it.
-func (l *line) Hangup(_ context.Context, e call.Ending) {
+func (l *line) Hangup(_ context.Context, e call.Ending) call.Summary {
 	l.cancel(&call.HangupError{By: e.By, Cause: e.Cause})
 	for id, g := range l.guests {
 		delete(l.guests, id)
@@ -324,17 +344,20 @@ func (l *line) Hangup(_ context.Context, e call.Ending) {
 		l.untick()
 	}
 	l.talk.Record(nil)
+	var sum call.Summary
 	if r := l.recorder; r != nil {
 		if err := r.Close(); err != nil {
 			l.driver.log.Error("a recording is not whole", "call", l.call.ID, "file", r.Path(), "error", err)
 		} else {
 			l.driver.log.Info("a call was recorded", "call", l.call.ID, "file", r.Path(), "length", r.Length(), "lost", r.Lost())
 		}
+		sum.Recordings = append(sum.Recordings, call.Recording{File: filepath.Base(r.Path()), Duration: r.Length()})
 	}
 	l.leg.session.Close()
 	s := l.leg.session.Stats()
 	l.driver.log.Info("a call ended", "call", l.call.ID, "app", l.call.App, "by", e.By, "cause", e.Cause, "error", e.Err,
 		"sent", s.Sent, "received", s.Received, "lost", s.Lost, "late", s.Late, "jitter", s.Jitter)
+	return sum
 }
 
 // dismiss says goodbye to a leg, beside everything else.

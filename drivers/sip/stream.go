@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,7 +71,7 @@ func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStr
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &stream{
-		line: l, req: req, queue: media.NewQueue(streamAhead), frames: make(chan media.Frame, streamQueue), cancel: cancel,
+		line: l, req: req, queue: media.NewQueue(media.Rate, streamAhead), frames: make(chan media.Frame, streamQueue), cancel: cancel,
 		over: make(chan struct{}), faults: map[string]bool{},
 	}
 	var err error
@@ -103,16 +104,16 @@ func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStr
 }
 
 // Tap implements media.Tap: it never waits.
-func (s *stream) Tap(caller, callee *media.Frame) {
+func (s *stream) Tap(caller, callee media.Frame) {
 	if s.paused.Load() {
 		return
 	}
-	f := *caller
+	f := slices.Clone(caller)
 	switch s.req.Listen {
 	case pcmo.ListenCallee:
-		f = *callee
+		copy(f, callee)
 	case pcmo.ListenBoth:
-		media.Add(&f, callee)
+		media.Add(f, callee)
 	}
 	for {
 		select {
@@ -130,13 +131,18 @@ func (s *stream) Tap(caller, callee *media.Frame) {
 
 // send sends what is heard.
 func (s *stream) send(ctx context.Context) {
-	resampler := media.NewResampler(media.Rate, s.req.SampleRate)
+	var resampler *media.Resampler
 	var samples []int16
+	rate := 0
 	data := make([]byte, 0, s.req.SampleRate/50*2+64)
 	for {
 		select {
 		case f := <-s.frames:
-			samples = resampler.Append(samples, f[:])
+			if f.Rate() != rate { // somebody came or left who speaks wideband
+				rate = f.Rate()
+				resampler = media.NewResampler(rate, s.req.SampleRate)
+			}
+			samples = resampler.Append(samples, f)
 			// The resampler may give a sample more or less; frames are of 20 ms.
 			n := s.req.SampleRate / 50
 			if len(samples) < n {
@@ -291,6 +297,12 @@ func (s *stream) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// Close implements call.OpenStream.
+func (s *stream) Close(code int, reason string) error {
+	s.close(code, reason, true)
+	return nil
 }
 
 // close ends the stream, once.

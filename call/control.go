@@ -1,0 +1,370 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/piopiy/piopiyd/pcmo"
+)
+
+// Control acts on a call while it is performed: for APIs, for other callbacks of its script, and for its media
+// stream. Its methods may be called from any goroutine; once the call has ended they return ErrOver.
+//
+// What takes the place of something lets nobody wait: the action that is performed is stopped at once. What goes
+// beside it leaves it alone.
+type Control struct {
+	id, requestID string
+	began         time.Time
+	r             *performance
+	over          chan struct{}
+
+	mu       sync.Mutex
+	ended    bool
+	deciding bool                    // the floor is free
+	cancel   context.CancelCauseFunc // ends performance.ctx
+	next     *[]pcmo.Action          // takes the place of what is performed
+	asides   []*aside
+	inAside  bool
+	leave    context.CancelFunc // out of the conference, while in one
+	state    State
+}
+
+// aside is something to be done before the document goes on.
+type aside struct {
+	do      func() error
+	done    chan error
+	waiting bool // its requester rests, in virtual time
+	over    bool
+}
+
+var (
+	errInterrupted = errors.New("something else is performed first")
+	errReplaced    = errors.New("another document took its place")
+)
+
+func newControl(r *performance) *Control {
+	c := r.call
+	return &Control{
+		id: c.ID, requestID: c.RequestID, began: c.Time, r: r, over: make(chan struct{}),
+		state: State{Status: StatusStarted, Since: c.Time},
+	}
+}
+
+func (c *Control) names() []string {
+	if c.requestID == "" || c.requestID == c.id {
+		return []string{c.id}
+	}
+	return []string{c.id, c.requestID}
+}
+
+// Call returns the call as it stands.
+func (c *Control) Call() *Call { return c.r.current() }
+
+// Done is closed when the call has ended.
+func (c *Control) Done() <-chan struct{} { return c.over }
+
+// State returns how the call stands.
+func (c *Control) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
+}
+
+// change changes the state.
+func (c *Control) change(f func(*State)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f(&c.state)
+}
+
+// Hangup ends the call.
+func (c *Control) Hangup(e Ending) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return ErrOver
+	}
+	c.r.end(&HangupError{By: e.By, Cause: e.Cause})
+	return nil
+}
+
+// Perform lets a document take the place of what is performed, or of what is being decided.
+func (c *Control) Perform(doc []pcmo.Action) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return ErrOver
+	}
+	c.replace(doc)
+	return nil
+}
+
+// replace needs c.mu.
+func (c *Control) replace(doc []pcmo.Action) {
+	c.next = &doc
+	c.cancel(errReplaced)
+}
+
+// performJSON performs a PCMO array that came over a stream.
+func (c *Control) performJSON(document []byte) error {
+	decoded, err := pcmo.DecodeAny(document)
+	if err == nil {
+		err = decoded.Validate()
+	}
+	if err != nil {
+		return err
+	}
+	return c.Perform(decoded.Actions())
+}
+
+// PerformURL asks an answer_url what is to take the place of what is performed.
+func (c *Control) PerformURL(ctx context.Context, answerURL string) error {
+	ctx, cancel := c.while(ctx)
+	defer cancel()
+	reply, err := c.r.askAnswer(ctx, answerURL)
+	if err != nil {
+		return c.endedOr(err)
+	}
+	return c.Perform(reply.Document)
+}
+
+// PerformApp asks an app what is to take the place of what is performed.
+func (c *Control) PerformApp(ctx context.Context, app string) error {
+	ctx, cancel := c.while(ctx)
+	defer cancel()
+	other := *c.Call()
+	other.App = app
+	reply, err := c.r.Handler.Answer(ctx, &other)
+	if err != nil {
+		return c.endedOr(err)
+	}
+	return c.Perform(reply.Document)
+}
+
+// while is a context that ends with the call too.
+func (c *Control) while(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.r.life, func() { cancel(context.Cause(c.r.life)) })
+	return ctx, func() { stop(); cancel(context.Canceled) }
+}
+
+func (c *Control) endedOr(err error) error {
+	if c.r.life.Err() != nil {
+		return ErrOver
+	}
+	return err
+}
+
+// aside does something before the document goes on, and returns when it was done. What is performed is
+// interrupted; while somebody decides about the call it is done at once.
+func (c *Control) aside(ctx context.Context, do func() error) error {
+	c.mu.Lock()
+	switch {
+	case c.ended:
+		c.mu.Unlock()
+		return ErrOver
+	case c.deciding:
+		c.mu.Unlock()
+		return c.onFreeFloor(ctx, do)
+	}
+	a := &aside{do: do, done: make(chan error, 1), waiting: true}
+	c.asides = append(c.asides, a)
+	if !c.inAside {
+		c.cancel(errInterrupted)
+	}
+	c.mu.Unlock()
+	c.r.rest()
+	select {
+	case err := <-a.done:
+		return err
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if a.waiting {
+		a.waiting = false
+		c.r.work()
+	}
+	a.over = true
+	return context.Cause(ctx)
+}
+
+// onFreeFloor does something while the performing goroutine waits for a decision.
+func (c *Control) onFreeFloor(ctx context.Context, do func() error) error {
+	select {
+	case <-c.r.floor:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-c.over:
+		return ErrOver
+	}
+	defer func() { c.r.floor <- struct{}{} }()
+	c.renew()
+	c.mu.Lock()
+	c.inAside = true
+	cancel := c.cancel
+	c.mu.Unlock()
+	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	defer stop()
+	err := do()
+	c.mu.Lock()
+	c.inAside = false
+	c.mu.Unlock()
+	return err
+}
+
+// renew begins a new context for what is performed. By whoever has the floor.
+func (c *Control) renew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.renewLocked()
+}
+
+func (c *Control) renewLocked() {
+	if c.cancel != nil {
+		c.cancel(context.Canceled)
+	}
+	c.r.ctx, c.cancel = context.WithCancelCause(c.r.life)
+}
+
+// attend does what waits to be done and returns the document that takes the place of the one before, if any.
+func (c *Control) attend() (doc []pcmo.Action, replaced bool) {
+	for {
+		c.mu.Lock()
+		c.renewLocked()
+		if c.next != nil {
+			doc, replaced = *c.next, true
+			c.next = nil
+			if len(c.asides) > 0 {
+				c.cancel(errInterrupted)
+			}
+			c.mu.Unlock()
+			return doc, true
+		}
+		if len(c.asides) == 0 || c.r.life.Err() != nil {
+			c.mu.Unlock()
+			return nil, false
+		}
+		a := c.asides[0]
+		c.asides = c.asides[1:]
+		if a.over {
+			c.mu.Unlock()
+			continue
+		}
+		c.inAside = true
+		c.mu.Unlock()
+		err := a.do()
+		c.mu.Lock()
+		c.inAside = false
+		c.settle(a, err)
+		c.mu.Unlock()
+	}
+}
+
+// settle tells the requester of an aside. Needs c.mu.
+func (c *Control) settle(a *aside, err error) {
+	if a.waiting {
+		a.waiting = false
+		c.r.work()
+	}
+	select {
+	case a.done <- err:
+	default: // told already
+	}
+}
+
+// replacement is the document that came while somebody decided.
+func (c *Control) replacement() ([]pcmo.Action, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.next == nil {
+		return nil, false
+	}
+	doc := *c.next
+	c.next = nil
+	c.renewLocked()
+	if len(c.asides) > 0 {
+		c.cancel(errInterrupted)
+	}
+	return doc, true
+}
+
+// yield gives the floor away.
+func (c *Control) yield() {
+	c.mu.Lock()
+	c.deciding = true
+	c.mu.Unlock()
+	c.r.floor <- struct{}{}
+}
+
+// resume takes it back, once whoever has it is done.
+func (c *Control) resume() {
+	c.mu.Lock()
+	c.deciding = false
+	c.mu.Unlock()
+	select {
+	case <-c.r.floor:
+	default:
+		c.r.rest()
+		<-c.r.floor
+		c.r.work()
+	}
+	if c.r.ctx.Err() == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.next == nil && len(c.asides) == 0 {
+		c.renewLocked() // it ended with an aside's requester
+	}
+}
+
+// close lets nobody act on the call any more.
+func (c *Control) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return
+	}
+	c.ended = true
+	c.state.Status = StatusHangup
+	close(c.over)
+	for _, a := range c.asides {
+		c.settle(a, ErrOver)
+	}
+	c.asides = nil
+}
+
+// controls is what the line can do beside what is performed.
+func (c *Control) controls(verb string) (Controls, error) {
+	select {
+	case <-c.over:
+		return nil, ErrOver
+	default:
+	}
+	if line, ok := c.r.line.(Controls); ok {
+		return line, nil
+	}
+	return nil, &UnsupportedError{Verb: verb, Driver: c.Call().Driver}
+}
+
+// rest and work tell a virtual clock that a goroutine waits for another one of the call, and that it no longer does.
+func (r *performance) rest() {
+	if t, ok := r.clock.(workTracker); ok {
+		t.End()
+	}
+}
+
+func (r *performance) work() {
+	if t, ok := r.clock.(workTracker); ok {
+		t.Begin()
+	}
+}
+
+// workTracker is a clock that jumps when nobody is at work.
+type workTracker interface {
+	Begin()
+	End()
+}
