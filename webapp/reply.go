@@ -70,24 +70,21 @@ func readReply(a answer) (reply call.Reply, warnings []string, err error) {
 	case !json.Valid(body):
 		return reply, nil, a.fail("answered what is not JSON; %s", wanted)
 	}
-	if pcmo.Detect(body) == pcmo.V3 {
-		return reply, nil, a.fail("answered with a v3 pipeline; a document of the classic dialect was expected")
-	}
-	doc, warns, err := pcmo.DecodeWarn(body)
+	decoded, err := pcmo.DecodeAny(body)
 	if err == nil {
-		err = doc.Validate()
+		err = decoded.Validate()
 	}
 	if err != nil {
 		e := a.fail("answered what cannot be performed: %s", firstProblem(err))
 		e.Err = err
 		return reply, nil, e
 	}
-	for _, w := range warns {
+	for _, w := range decoded.Warnings {
 		warnings = append(warnings, w.Error())
 	}
-	reply = call.Reply{Document: doc, JSON: body}
+	reply = call.Reply{Document: decoded.Actions(), JSON: body}
 	if body[0] != '[' { // it was wrapped
-		reply.JSON = doc.AppendJSON(nil)
+		reply.JSON = decoded.AppendJSON(nil)
 	}
 	return reply, warnings, nil
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/piopiy/piopiyd/call"
-	"github.com/piopiy/piopiyd/pcmo"
 	"github.com/piopiy/piopiyd/drivers/cloud"
+	"github.com/piopiy/piopiyd/pcmo"
 	"github.com/piopiy/piopiyd/webapp"
 )
 
