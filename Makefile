@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 10s
 LINT = $(GO) tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: help build test race vet lint fmt fuzz bench check clean
+.PHONY: help build programs test race vet lint fmt fuzz bench check clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -12,10 +12,13 @@ help: ## list the targets
 build: ## build bin/piopiyd
 	$(GO) build -trimpath -ldflags '-s -w' -o bin/piopiyd ./cmd/piopiyd
 
-test: ## run the tests
+programs: ## install the SIP programs that the tests use, where possible (NO_INSTALL=1: not)
+	@sh tools/programs.sh
+
+test: programs ## run the tests
 	$(GO) test ./...
 
-race: ## run the tests under the race detector, the long ones shortened
+race: programs ## run the tests under the race detector, the long ones shortened
 	$(GO) test -race -short -timeout 30m ./...
 
 vet: ## vet
@@ -30,12 +33,7 @@ fmt: ## format
 	gofmt -w $$(git ls-files '*.go')
 
 fuzz: ## run every fuzz target for FUZZTIME
-	@set -e; for pkg in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "fuzz $$pkg $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
-		done; \
-	done
+	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
 
 bench: ## measure piopiyd beside its peers; prints ratios (needs Node for the peers)
 	$(GO) run ./bench

@@ -22,6 +22,7 @@ type Control struct {
 
 	mu       sync.Mutex
 	ended    bool
+	end      Ending
 	deciding bool                    // the floor is free
 	cancel   context.CancelCauseFunc // ends performance.ctx
 	next     *[]pcmo.Action          // takes the place of what is performed
@@ -235,7 +236,7 @@ func (c *Control) attend() (doc []pcmo.Action, replaced bool) {
 		c.mu.Lock()
 		c.renewLocked()
 		if c.next != nil {
-			doc, replaced = *c.next, true
+			doc = *c.next
 			c.next = nil
 			if len(c.asides) > 0 {
 				c.cancel(errInterrupted)
@@ -321,14 +322,21 @@ func (c *Control) resume() {
 	}
 }
 
+// ending is how the call ended, if it has.
+func (c *Control) ending() (Ending, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.end, c.ended
+}
+
 // close lets nobody act on the call any more.
-func (c *Control) close() {
+func (c *Control) close(e Ending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
 		return
 	}
-	c.ended = true
+	c.ended, c.end = true, e
 	c.state.Status = StatusHangup
 	close(c.over)
 	for _, a := range c.asides {

@@ -177,8 +177,8 @@ func (c *Control) Transfer(ctx context.Context, w Warm) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			done, err := c.r.connect(b)
-			if done {
+			talk, err := c.r.connect(b)
+			if talk != nil {
 				c.mu.Lock()
 				if c.next == nil && !c.ended {
 					c.replace(nil)
@@ -192,12 +192,13 @@ func (c *Control) Transfer(ctx context.Context, w Warm) error {
 	case err := <-talking:
 		return err
 	case err := <-finished:
+		select {
+		case err := <-talking:
+			return err
+		default:
+		}
 		if err == nil {
 			err = fmt.Errorf("the transfer did not begin: %w", errInterrupted)
-		}
-		select {
-		case err = <-talking:
-		default:
 		}
 		return c.endedOr(err)
 	case <-ctx.Done():

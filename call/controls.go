@@ -26,6 +26,12 @@ type Controls interface {
 	Join(ctx context.Context, room string, o JoinOptions) error
 }
 
+// RecordingLister is a [Line] that knows its recordings while the call lasts.
+type RecordingLister interface {
+	// Recordings returns the recordings that have ended, the oldest first. It may be called from any goroutine.
+	Recordings() []Recording
+}
+
 // RecordingCommand is what can be done about a recording.
 type RecordingCommand string
 

@@ -196,6 +196,8 @@ type StreamRequest struct {
 	Listen pcmo.ListenMode
 	// SampleRate is in Hz: 8000 or 16000.
 	SampleRate int
+	// Events asks for text frames to the server beside the audio: dtmf, played, cleared, error and stop.
+	Events bool
 	// ExtraParams are the call's, for the stream's first frame.
 	ExtraParams string
 	// Perform takes a PCMO array that the server sent, as JSON: it takes the place of what is performed. The error

@@ -121,7 +121,6 @@ func (p *Performer) begin(ctx context.Context, c *Call, line Line) *performance 
 
 // leave lets nobody reach the call any more.
 func (r *performance) leave() {
-	r.control.close()
 	if r.Live != nil {
 		r.Live.remove(r.control)
 	}
@@ -161,11 +160,11 @@ func (r *performance) perform(doc []pcmo.Action) Ending {
 		}
 	}
 	for {
-		rest, ending, err := r.performOnce(doc)
+		rest, ending, err := r.performOnce(doc) // either of the three
 		if r.life.Err() != nil {
 			return r.gone()
 		}
-		if r.ctx.Err() == nil {
+		if !r.isInterrupted() {
 			if err != nil {
 				return r.failed(err)
 			}
@@ -178,11 +177,11 @@ func (r *performance) perform(doc []pcmo.Action) Ending {
 // performOnce performs a document to its end, or until something takes its place: then rest is what was left.
 func (r *performance) performOnce(doc []pcmo.Action) (rest []pcmo.Action, ending *Ending, err error) {
 	for len(doc) > 0 {
-		if r.ctx.Err() != nil {
+		if r.isInterrupted() {
 			return doc, nil, nil
 		}
 		if err := r.step(); err != nil {
-			return nil, &Ending{By: SidePlatform, Cause: CauseTemporaryFailure, Err: err}, nil
+			return nil, nil, err
 		}
 		if cause, ok := hangs(doc[0]); ok {
 			r.observe(Step{Action: doc[0]})
@@ -190,12 +189,10 @@ func (r *performance) performOnce(doc []pcmo.Action) (rest []pcmo.Action, ending
 		}
 		next, err := r.do(doc[0], doc[1:])
 		switch {
-		case r.ctx.Err() != nil && err == nil:
-			return next, nil, nil
-		case r.ctx.Err() != nil:
-			return doc[1:], nil, nil
 		case err == nil:
 			doc = next
+		case r.isInterrupted():
+			return doc[1:], nil, nil
 		case errors.Is(err, ErrEndless), r.faulted:
 			return nil, nil, err
 		default:
@@ -209,6 +206,9 @@ func (r *performance) performOnce(doc []pcmo.Action) (rest []pcmo.Action, ending
 	}
 	return nil, r.ended(""), nil
 }
+
+// isInterrupted reports whether what is performed has ended before its time.
+func (r *performance) isInterrupted() bool { return r.ctx.Err() != nil }
 
 // hangs reports whether an action ends the call, and with which cause.
 func hangs(a pcmo.Action) (cause string, ok bool) {
@@ -318,7 +318,7 @@ func (r *performance) failed(err error) Ending {
 
 // finish hangs up and reports the end of the call, also when its context is over.
 func (r *performance) finish(e Ending) Ending {
-	r.control.close()
+	r.control.close(e)
 	r.callEnded(e, r.line.Hangup(r.report.ctx, e))
 	return e
 }

@@ -86,7 +86,7 @@ func (r *performance) stream(a *pcmo.Stream, rest []pcmo.Action) error {
 func (r *performance) openStream(a *pcmo.Stream) error {
 	reported := &reportedStream{report: &r.report}
 	s, err := r.line.Stream(r.ctx, StreamRequest{
-		URL: a.WSURL, Listen: a.Listen(), SampleRate: a.SampleRate(), ExtraParams: r.current().ExtraParams,
+		URL: a.WSURL, Listen: a.Listen(), SampleRate: a.SampleRate(), Events: a.Events, ExtraParams: r.current().ExtraParams,
 		Perform: r.control.performJSON, Ended: reported.hasEnded,
 	})
 	if err != nil {

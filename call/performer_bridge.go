@@ -64,8 +64,17 @@ func (r *performance) bridge(b ringing) error {
 	return err
 }
 
-// connect does what bridge does, and reports whether anybody answered.
-func (r *performance) connect(b ringing) (done bool, err error) {
+// conversation is what came of a leg that answered.
+type conversation struct {
+	leg    dialledLeg
+	target int // its place in its group
+	ending Ending
+	began  time.Time
+	length time.Duration
+}
+
+// connect does what bridge does; the conversation is nil when nobody answered.
+func (r *performance) connect(b ringing) (*conversation, error) {
 	b.dial.CallerID = b.from.Digits()
 	if b.dial.CallerID == "" {
 		b.dial.CallerID = string(ownNumber(r.current()))
@@ -73,18 +82,18 @@ func (r *performance) connect(b ringing) (done bool, err error) {
 	for range b.tries {
 		for _, targets := range b.groups {
 			if err := r.step(); err != nil {
-				return false, err
+				return nil, err
 			}
-			if done, err := r.ring(b, targets); done || err != nil {
-				return done, err
+			if talk, err := r.ring(b, targets); talk != nil || err != nil {
+				return talk, err
 			}
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
-// ring rings targets at once and, when one answers, performs the conversation; done reports that there was one.
-func (r *performance) ring(b ringing, targets []Target) (done bool, err error) {
+// ring rings targets at once and, when one answers, performs the conversation.
+func (r *performance) ring(b ringing, targets []Target) (*conversation, error) {
 	legs := make([]dialledLeg, len(targets))
 	for i, t := range targets {
 		legs[i] = dialledLeg{to: t.Target, from: b.dial.CallerID}
@@ -109,7 +118,7 @@ func (r *performance) ring(b ringing, targets []Target) (done bool, err error) {
 		}
 	}
 	if winner < 0 || err != nil {
-		return false, err
+		return nil, err
 	}
 	leg := legs[winner]
 	r.legProgress(leg, StatusBridged)
@@ -122,11 +131,13 @@ func (r *performance) ring(b ringing, targets []Target) (done bool, err error) {
 	if err != nil {
 		limit = 0
 	}
+	began := r.clock.Now()
 	r.setBridged(true)
 	ending, bridgeErr := r.line.Bridge(r.ctx, leg.id, limit)
 	r.setBridged(false)
-	r.legEnded(leg, ending, r.clock.Now())
-	return true, errors.Join(err, bridgeErr)
+	over := r.clock.Now()
+	r.legEnded(leg, ending, over)
+	return &conversation{leg: leg, target: winner, ending: ending, began: began, length: over.Sub(began)}, errors.Join(err, bridgeErr)
 }
 
 // missedBy says who is behind a missed leg.

@@ -91,7 +91,7 @@ func (r *performance) connectEndpoints(a *pcmo.PipelineConnect, rest []pcmo.Acti
 		targets = append(targets, targetOf(e, a.Metadata))
 	}
 	b.groups = grouped(targets, a.RingsAll())
-	if done, err := r.connect(b); done || err != nil {
+	if talk, err := r.connect(b); talk != nil || err != nil {
 		return rest, err
 	}
 	for _, agent := range agents {

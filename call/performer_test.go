@@ -77,6 +77,7 @@ type web struct {
 	err    error
 	asked  []string
 	events []string
+	last   []byte // the last CDR as it goes onto the wire
 }
 
 func (w *web) Ask(_ context.Context, _ *call.Call, url string, in call.Input) ([]pcmo.Action, error) {
@@ -91,6 +92,7 @@ func (w *web) AskAnswer(_ context.Context, _ *call.Call, url string) ([]pcmo.Act
 func (w *web) Event(_ context.Context, e *call.Event) { w.events = append(w.events, e.WireStatus) }
 func (w *web) CDR(_ context.Context, r *call.CDR) {
 	w.events = append(w.events, "cdr "+string(r.Status))
+	w.last = r.Raw
 }
 
 func TestPerform(t *testing.T) {
