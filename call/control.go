@@ -176,7 +176,7 @@ func (c *Control) aside(ctx context.Context, do func() error) error {
 		c.cancel(errInterrupted)
 	}
 	c.mu.Unlock()
-	c.r.rest()
+	rest(c.r.clock)
 	select {
 	case err := <-a.done:
 		return err
@@ -186,7 +186,7 @@ func (c *Control) aside(ctx context.Context, do func() error) error {
 	defer c.mu.Unlock()
 	if a.waiting {
 		a.waiting = false
-		c.r.work()
+		work(c.r.clock)
 	}
 	a.over = true
 	return context.Cause(ctx)
@@ -194,14 +194,10 @@ func (c *Control) aside(ctx context.Context, do func() error) error {
 
 // onFreeFloor does something while the performing goroutine waits for a decision.
 func (c *Control) onFreeFloor(ctx context.Context, do func() error) error {
-	select {
-	case <-c.r.floor:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-c.over:
-		return ErrOver
+	if err := c.r.floor.take(ctx, c.over); err != nil {
+		return err
 	}
-	defer func() { c.r.floor <- struct{}{} }()
+	defer c.r.floor.leave()
 	c.renew()
 	c.mu.Lock()
 	c.inAside = true
@@ -268,7 +264,7 @@ func (c *Control) attend() (doc []pcmo.Action, replaced bool) {
 func (c *Control) settle(a *aside, err error) {
 	if a.waiting {
 		a.waiting = false
-		c.r.work()
+		work(c.r.clock)
 	}
 	select {
 	case a.done <- err:
@@ -297,7 +293,7 @@ func (c *Control) yield() {
 	c.mu.Lock()
 	c.deciding = true
 	c.mu.Unlock()
-	c.r.floor <- struct{}{}
+	c.r.floor.leave()
 }
 
 // resume takes it back, once whoever has it is done.
@@ -305,13 +301,7 @@ func (c *Control) resume() {
 	c.mu.Lock()
 	c.deciding = false
 	c.mu.Unlock()
-	select {
-	case <-c.r.floor:
-	default:
-		c.r.rest()
-		<-c.r.floor
-		c.r.work()
-	}
+	_ = c.r.floor.take(context.Background(), nil)
 	if c.r.ctx.Err() == nil {
 		return
 	}
@@ -356,23 +346,4 @@ func (c *Control) controls(verb string) (Controls, error) {
 		return line, nil
 	}
 	return nil, &UnsupportedError{Verb: verb, Driver: c.Call().Driver}
-}
-
-// rest and work tell a virtual clock that a goroutine waits for another one of the call, and that it no longer does.
-func (r *performance) rest() {
-	if t, ok := r.clock.(workTracker); ok {
-		t.End()
-	}
-}
-
-func (r *performance) work() {
-	if t, ok := r.clock.(workTracker); ok {
-		t.Begin()
-	}
-}
-
-// workTracker is a clock that jumps when nobody is at work.
-type workTracker interface {
-	Begin()
-	End()
 }

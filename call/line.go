@@ -68,6 +68,16 @@ type Prompt struct {
 // IsSilence reports whether there is nothing to hear.
 func (p Prompt) IsSilence() bool { return p.Say == "" && p.File == "" && p.URL == "" }
 
+// Sound is the prompt for a file name of the platform's or a URL.
+func Sound(name string) Prompt { return sound((&pcmo.PipelinePlay{FileName: name}).Source()) }
+
+func sound(source string, isURL bool) Prompt {
+	if isURL {
+		return Prompt{URL: source}
+	}
+	return Prompt{File: source}
+}
+
 // String returns what is said or played, for people.
 func (p Prompt) String() string {
 	switch {

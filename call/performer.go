@@ -92,7 +92,7 @@ type performance struct {
 	end     context.CancelCauseFunc
 	ctx     context.Context // what is performed now: it ends with the call, or when something takes its place
 	line    Line
-	floor   chan struct{} // holds one while nobody uses the line
+	floor   floor
 	control *Control
 
 	// Owned by whoever has the floor.
@@ -109,7 +109,7 @@ func (p *Performer) begin(ctx context.Context, c *Call, line Line) *performance 
 	if clock == nil {
 		clock = SystemClock
 	}
-	r := &performance{Performer: p, line: line, report: newReport(ctx, c, clock, p.Reporter), floor: make(chan struct{}, 1)}
+	r := &performance{Performer: p, line: line, report: newReport(ctx, c, clock, p.Reporter), floor: floor{clock: clock}}
 	r.life, r.end = context.WithCancelCause(ctx)
 	r.control = newControl(r)
 	r.control.renew()
@@ -249,7 +249,7 @@ func (r *performance) do(a pcmo.Action, rest []pcmo.Action) ([]pcmo.Action, erro
 	r.observe(Step{Action: a})
 	switch a := a.(type) {
 	case *pcmo.Play:
-		return rest, r.play(playPrompt(a.Source()))
+		return rest, r.play(sound(a.Source()))
 	case *pcmo.Speak:
 		return rest, r.play(Prompt{Say: a.Text})
 	case *pcmo.Param:
@@ -321,11 +321,4 @@ func (r *performance) finish(e Ending) Ending {
 	r.control.close(e)
 	r.callEnded(e, r.line.Hangup(r.report.ctx, e))
 	return e
-}
-
-func playPrompt(source string, isURL bool) Prompt {
-	if isURL {
-		return Prompt{URL: source}
-	}
-	return Prompt{File: source}
 }

@@ -26,7 +26,7 @@ func (r *performance) input(a *pcmo.Input, rest []pcmo.Action) ([]pcmo.Action, e
 
 func (r *performance) playGetInput(a *pcmo.PlayGetInput, rest []pcmo.Action) ([]pcmo.Action, error) {
 	return r.collect(collection{url: a.ActionURL, gather: Gather{
-		Prompt: playPrompt(a.Source()), MaxDigits: a.Digits(),
+		Prompt: sound(a.Source()), MaxDigits: a.Digits(),
 		FirstDigit: a.DigitTimeout(), NextDigit: a.DigitTimeout(), Attempts: 1 + a.Retries(),
 	}}, rest)
 }

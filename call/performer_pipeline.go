@@ -14,7 +14,7 @@ import (
 func (r *performance) doPipeline(a pcmo.Action, rest []pcmo.Action) ([]pcmo.Action, error) {
 	switch a := a.(type) {
 	case *pcmo.PipelinePlay:
-		return rest, r.play(playPrompt(a.Source()))
+		return rest, r.play(sound(a.Source()))
 	case *pcmo.PipelineParam:
 		r.addParams(a.Data)
 		return rest, nil
@@ -56,7 +56,7 @@ func promptOf(p *pcmo.Prompt) Prompt {
 	case p == nil:
 		return Prompt{}
 	case p.Type == pcmo.PromptFile:
-		return playPrompt((&pcmo.PipelinePlay{FileName: p.FileName}).Source())
+		return Sound(p.FileName)
 	}
 	prompt := Prompt{Say: p.Say, Language: p.Language, Voice: p.VoiceID}
 	if p.Speed != nil {
@@ -75,7 +75,7 @@ func (r *performance) connectEndpoints(a *pcmo.PipelineConnect, rest []pcmo.Acti
 	if o := a.Options; o != nil {
 		b.dial.DetectMachine = o.MachineDetection != nil && *o.MachineDetection
 		if o.WaitingMusic != "" {
-			b.dial.Music = playPrompt((&pcmo.PipelinePlay{FileName: o.WaitingMusic}).Source())
+			b.dial.Music = Sound(o.WaitingMusic)
 		}
 		if a.Records() {
 			b.record = &RecordOptions{Format: o.Recording.Format, Channels: o.Recording.Channels}

@@ -26,6 +26,9 @@ func (a Args) Throw(format string, args ...any) {
 	panic(a.s.NewError("TypeError", a.name+": "+fmt.Sprintf(format, args...)))
 }
 
+// Fail throws what a script sees of an error.
+func (a Args) Fail(err error) { panic(a.s.ErrorValue(err)) }
+
 // Has reports whether argument i is given and not undefined.
 func (a Args) Has(i int) bool { return !goja.IsUndefined(a.call.Argument(i)) }
 

@@ -41,8 +41,30 @@ func (s *Session) RunLong(ctx context.Context, label string, start func() (goja.
 	return s.wait(ctx, &callback{session: s, label: label, result: result, long: true, done: make(chan struct{})}, start)
 }
 
+// RunThen is Run for functions that go on after the caller has lost interest: settled is called once when the
+// callback has ended, also after ctx's end, and also when the session's end cuts it short; from any goroutine.
+func (s *Session) RunThen(ctx context.Context, label string, start func() (goja.Value, error), result func(vm *goja.Runtime, v goja.Value) error, settled func()) error {
+	return s.wait(ctx, &callback{session: s, label: label, result: result, then: settled, done: make(chan struct{})}, start)
+}
+
+// Prolong lifts the limit on the time of the callbacks under way: the script waits for what takes as long as the
+// conversation. On the session's goroutine.
+func (s *Session) Prolong() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for cb := range s.waiting {
+		cb.long = true
+		if cb.timer != nil {
+			cb.timer.Stop()
+		}
+	}
+}
+
 func (s *Session) wait(ctx context.Context, cb *callback, start func() (goja.Value, error)) error {
 	if !s.post(func() error { return cb.begin(start) }, cb) {
+		if cb.then != nil {
+			cb.then()
+		}
 		return &Fault{Kind: FaultClosed, Message: "the session has ended"}
 	}
 	if clock, ok := s.clock.(cancelWatcher); ok {
@@ -74,6 +96,7 @@ type callback struct {
 	label   string
 	result  func(vm *goja.Runtime, v goja.Value) error
 	long    bool // no limit on the time to settle
+	then    func()
 	timer   Timer
 	err     error
 	isDone  bool
@@ -117,7 +140,7 @@ func (cb *callback) limit() {
 	s := cb.session
 	cb.timer = s.clock.AfterFunc(s.rt.limits.Callback, func() {
 		s.Post(func() error {
-			if cb.isDone {
+			if cb.isDone || cb.long {
 				return nil
 			}
 			return cb.fail(&Fault{Kind: FaultTimeout, Message: fmt.Sprintf("%s did not finish within %s", cb.label, s.rt.limits.Callback)})
@@ -147,6 +170,36 @@ func promiseOf(v goja.Value) (*goja.Promise, bool) {
 	return p, ok
 }
 
+// Await calls one of the functions with what v settles to: at once when v is no promise that is pending. On the
+// session's goroutine.
+func (s *Session) Await(v goja.Value, fulfilled, rejected func(goja.Value)) {
+	promise, ok := promiseOf(v)
+	if !ok {
+		fulfilled(v)
+		return
+	}
+	switch promise.State() {
+	case goja.PromiseStateFulfilled:
+		fulfilled(promise.Result())
+		return
+	case goja.PromiseStateRejected:
+		s.handled(promise)
+		rejected(promise.Result())
+		return
+	}
+	then, ok := goja.AssertFunction(v.ToObject(s.vm).Get("then"))
+	if !ok {
+		rejected(s.NewError("TypeError", "a promise without then()"))
+		return
+	}
+	call := func(f func(goja.Value)) goja.Value {
+		return s.vm.ToValue(func(c goja.FunctionCall) goja.Value { f(c.Argument(0)); return goja.Undefined() })
+	}
+	if _, err := then(v, call(fulfilled), call(rejected)); err != nil {
+		rejected(s.ErrorValue(err))
+	}
+}
+
 func (cb *callback) fulfil(v goja.Value) error {
 	if cb.isDone {
 		return nil
@@ -174,7 +227,7 @@ func (cb *callback) fail(err error) error {
 		return fault
 	}
 	cb.finish(fault)
-	if !s.dry {
+	if !s.dry && fault.Kind != FaultEnded {
 		s.rt.cfg.Observer.Faulted(s.app, fault.Kind)
 		s.Logger().Error("script fault", "callback", cb.label, "kind", fault.Kind, "at", fault.Position.String(), "error", fault.Error(), "source", fault.Position.Source)
 		s.Record("fault", fault)
@@ -204,6 +257,9 @@ func (s *Session) deliver() {
 		s.mu.Unlock()
 		cb.wake()
 		close(cb.done)
+		if cb.then != nil {
+			cb.then()
+		}
 	}
 	s.settled = s.settled[:0]
 }
@@ -217,6 +273,9 @@ func (cb *callback) settle(f *Fault) {
 	cb.session.mu.Unlock()
 	cb.wake()
 	close(cb.done)
+	if cb.then != nil {
+		cb.then()
+	}
 }
 
 // stuck reports whether callbacks wait for promises that nothing can settle any more. It needs s.mu.

@@ -19,7 +19,7 @@ func (t thrown) Error() string { return fmt.Sprint(t.value) }
 // fatal reports whether the fault ends the session, rather than only the callback it happened in.
 func (f *Fault) fatal() bool {
 	switch f.Kind {
-	case FaultException, FaultResult, FaultUnsettled:
+	case FaultException, FaultResult, FaultUnsettled, FaultEnded:
 		return false
 	case FaultTimeout:
 		return f.Position.File != "" || strings.HasPrefix(f.Message, "one turn")
@@ -37,6 +37,10 @@ func (s *Session) NewError(class, message string) goja.Value {
 	return s.vm.NewTypeError(message)
 }
 
+// Thrown returns an error that stands for a value which a script threw or rejected with; [Session.ErrorValue] gives the
+// value back.
+func Thrown(v goja.Value) error { return thrown{v} }
+
 // ScriptError is a Go error that scripts see as an Error object with these properties.
 type ScriptError struct {
 	// Name is the error's name: a built-in class, or another name for an Error that carries it ("AbortError").
@@ -45,6 +49,11 @@ type ScriptError struct {
 	Message string
 	// Code is a short machine-readable word, or empty.
 	Code string
+	// Fields are further properties.
+	Fields map[string]any
+	// End says that a script need not catch it: it is the end of what was waited for. A callback that ends with it
+	// has no fault, and a promise that nobody handles is no matter.
+	End bool
 	// Err is the cause; it can be found again with errors.As when the error comes back from the script.
 	Err error
 }
@@ -79,6 +88,15 @@ func (s *Session) ErrorValue(err error) goja.Value {
 	}
 	if e.Code != "" {
 		_ = object.Set("code", e.Code)
+	}
+	for name, value := range e.Fields {
+		_ = object.Set(name, value)
+	}
+	if e.End {
+		if s.ends == nil {
+			s.ends = map[*goja.Object]error{}
+		}
+		s.ends[object] = e
 	}
 	return object
 }
@@ -120,6 +138,9 @@ func (s *Session) explain(err error) *Fault {
 	if len(fault.Stack) > 10 {
 		fault.Stack = fault.Stack[:10]
 	}
+	if end, ok := s.endOf(err); ok {
+		fault.Kind, fault.Err = FaultEnded, end
+	}
 	if fault.Position.File == "" && len(fault.Stack) > 0 {
 		fault.Position = authors(fault.Stack)
 	}
@@ -148,6 +169,25 @@ func authors(stack []Position) Position {
 var errorType = reflect.TypeFor[error]()
 
 // explainValue describes a thrown value. Reading an error's properties can run script code, hence protect.
+// endOf returns the error that what was thrown was made from, if that was an end.
+func (s *Session) endOf(err error) (end error, ok bool) {
+	if len(s.ends) == 0 {
+		return nil, false
+	}
+	var exception *goja.Exception
+	var value thrown
+	var v goja.Value
+	switch {
+	case errors.As(err, &exception):
+		v = exception.Value()
+	case errors.As(err, &value):
+		v = value.value
+	}
+	object, _ := v.(*goja.Object)
+	end, ok = s.ends[object]
+	return end, ok
+}
+
 func (s *Session) explainValue(v goja.Value) *Fault {
 	fault := &Fault{Kind: FaultException}
 	object, ok := v.(*goja.Object)
@@ -224,8 +264,17 @@ func (s *Session) unhandledRejection() *Fault {
 	if len(s.rejected) == 0 {
 		return nil
 	}
-	p := s.rejected[0]
+	var p *goja.Promise
+	for _, rejected := range s.rejected {
+		if _, ends := s.endOf(thrown{rejected.Result()}); !ends {
+			p = rejected
+			break
+		}
+	}
 	s.rejected = nil
+	if p == nil {
+		return nil
+	}
 	fault := s.explain(thrown{p.Result()})
 	fault.Message = "unhandled promise rejection: " + fault.Message
 	return fault

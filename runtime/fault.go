@@ -18,6 +18,7 @@ const (
 	FaultResult    FaultKind = "result"    // the callback returned what its caller cannot use
 	FaultInternal  FaultKind = "internal"  // a defect of a binding, not of the script
 	FaultClosed    FaultKind = "closed"    // the session had already ended
+	FaultEnded     FaultKind = "ended"     // what the callback waited for ended with the call: nobody's fault (see [ScriptError].End)
 )
 
 // Fault is how a session fails: what went wrong and where in the author's own file.

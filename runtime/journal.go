@@ -8,7 +8,8 @@ import (
 
 // Entry is one line of a session's journal: an input that reached the script or an effect it had.
 type Entry struct {
-	// Seq numbers the entries of one session from 1, without gaps.
+	// Seq numbers the entries of one session from 1, without gaps. It is 0 for what the call's driver noted beside
+	// the session.
 	Seq uint64 `json:"seq"`
 	// Time is the session's time.
 	Time time.Time `json:"time"`

@@ -38,6 +38,7 @@ type Session struct {
 	globals   map[string]goja.Value
 	imported  map[string]goja.Value
 	rejected  []*goja.Promise
+	ends      map[*goja.Object]error // errors that are an end (ScriptError.End)
 	timers    timerQueue
 	values    map[any]any
 	random    *sessionRandom

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base32"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,13 +33,17 @@ type conversation struct {
 
 	busy    atomic.Int32 // callbacks under way
 	waiting atomic.Int32 // continuations registered
-	serving atomic.Int32 // stream callbacks under way
+	serving atomic.Int32 // callbacks under way that may outlast the call: answer and stream
 	over    atomic.Bool  // nothing but stream callbacks is left of the call
 
 	// Owned by the session's goroutine.
 	continuations map[string]continuation
 	object        goja.Value      // what the script sees as call, once it has been made
 	legs          map[string]bool // legs heard of, true once their CDR came
+	live          *call.Control // once a verb was used
+	listeners     []listener
+	feeds         []*feed
+	cleaned       []func() // what waits until nothing outlasts the call any more
 }
 
 type continuation struct {
@@ -67,20 +72,41 @@ func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.
 	defer conv.enter()()
 	conv.session.Record("answer", answerEntry{c.From, c.To, c.Direction, c.Driver, c.Time.UnixMilli(), c.ExtraParams})
 	over := false
-	err = conv.session.Call(ctx, "answer", func(*goja.Runtime) []goja.Value {
-		return []goja.Value{conv.callObject(c)}
+	conv.serving.Add(1)
+	err = conv.session.RunThen(ctx, "answer", func() (goja.Value, error) {
+		return conv.export("answer", conv.callObject(c))
 	}, func(_ *goja.Runtime, v goja.Value) error {
 		var err error
-		reply, err = conv.decode("answer", v, c)
+		if ctx.Err() == nil { // somebody waits for it
+			reply, err = conv.decode("answer", v, c)
+		}
 		if over = err == nil && conv.exhausted(); over && conv.alone() {
 			conv.session.Close("answered")
 		}
 		return err
-	})
+	}, conv.served)
 	if err == nil && over {
 		conv.handler.forget(conv, "answered")
 	}
 	return reply, err
+}
+
+// served ends what the session may finish after the call's end.
+func (conv *conversation) served() {
+	if conv.serving.Add(-1) > 0 {
+		return
+	}
+	if conv.over.Load() {
+		conv.handler.forget(conv, "call ended")
+		return
+	}
+	conv.session.Post(func() error {
+		for _, next := range conv.cleaned {
+			next()
+		}
+		conv.cleaned = nil
+		return nil
+	})
 }
 
 type answerEntry struct {
@@ -131,6 +157,9 @@ func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 	conv.session.Record("event", e.Raw)
 	err := conv.session.Run(ctx, "event", func() (goja.Value, error) {
 		conv.heard(e.LegID)
+		if err := conv.tell(e); err != nil {
+			return nil, err
+		}
 		if !conv.session.HasExport("event") {
 			return goja.Undefined(), nil
 		}
@@ -145,17 +174,26 @@ func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 	return err
 }
 
+// cleanupGrace is how long a script may clean up after the end of its call before it is given the CDR of leg a.
+const cleanupGrace = 5 * time.Second
+
 func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 	defer conv.enter()()
 	conv.session.Record("cdr", r.Raw)
 	over := false
 	err := conv.session.Run(ctx, "cdr", func() (goja.Value, error) {
-		if !conv.session.HasExport("cdr") {
-			return goja.Undefined(), nil
+		deliver := func() (goja.Value, error) {
+			if !conv.session.HasExport("cdr") {
+				return goja.Undefined(), nil
+			}
+			return conv.export("cdr", conv.cdrObject(r), conv.callObject(conv.call))
 		}
-		return conv.export("cdr", conv.cdrObject(r), conv.callObject(conv.call))
+		if r.Leg == call.LegB || conv.serving.Load() == 0 {
+			return deliver()
+		}
+		return conv.afterCleanup(deliver), nil
 	}, func(_ *goja.Runtime, _ goja.Value) error {
-		if over = conv.delivered(r) || conv.late; over && conv.alone() {
+		if over = conv.delivered(r) || conv.late; over && conv.alone() && conv.serving.Load() == 0 {
 			conv.session.Close("call ended") // in this turn, so that its end is written with it
 		}
 		return nil
@@ -164,6 +202,19 @@ func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 		conv.ended(over)
 	}
 	return err
+}
+
+// afterCleanup does something once the callbacks that outlast the call have settled, within the grace. On the
+// session's goroutine.
+func (conv *conversation) afterCleanup(do func() (goja.Value, error)) goja.Value {
+	promise, settle := conv.session.Promise()
+	once := sync.OnceFunc(func() { settle(do) })
+	timer := conv.session.Clock().AfterFunc(cleanupGrace, once)
+	conv.cleaned = append(conv.cleaned, func() {
+		timer.Stop()
+		once()
+	})
+	return promise
 }
 
 func (conv *conversation) export(name string, args ...goja.Value) (goja.Value, error) {
@@ -218,11 +269,7 @@ func (conv *conversation) ended(now bool) {
 func (conv *conversation) stream(ctx context.Context, c *call.Call, stream call.Stream) error {
 	defer conv.enter()()
 	conv.serving.Add(1)
-	defer func() {
-		if conv.serving.Add(-1) == 0 && conv.over.Load() {
-			conv.handler.forget(conv, "call ended")
-		}
-	}()
+	defer conv.served()
 	conv.session.Record("stream", map[string]string{"state": "connected"})
 	err := conv.session.RunLong(ctx, "stream", func() (goja.Value, error) {
 		return conv.export("stream", conv.handler.opts.Stream(conv.session, stream), conv.callObject(c))

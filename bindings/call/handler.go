@@ -9,6 +9,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,6 +36,8 @@ type Options struct {
 	Faults map[string]call.FaultPolicy
 	// Stream makes the script's view of a media WebSocket; nil means that stream callbacks are not served.
 	Stream func(s *runtime.Session, stream call.Stream) goja.Value
+	// Live knows the calls under way; nil means that scripts can only answer with documents.
+	Live *call.Live
 	// LegGrace is how long a session waits, after the CDR of leg a, for those of other legs that it has heard of
 	// (default 30 s).
 	LegGrace time.Duration
@@ -119,14 +122,23 @@ func (h *Handler) Answer(ctx context.Context, c *call.Call) (call.Reply, error) 
 	}
 	reply, err := conv.answer(ctx, c)
 	if err != nil {
+		if ctx.Err() != nil {
+			return call.Reply{}, context.Cause(ctx) // the session goes on: it may have to clean up, and has its CDRs to come
+		}
+		if isEnd(err) {
+			return call.Reply{}, call.ErrOver
+		}
 		version := conv.session.Version()
 		conv.fail(err)
-		if ctx.Err() != nil {
-			return call.Reply{}, context.Cause(ctx)
-		}
 		return h.policy(ctx, c, version, err), nil
 	}
 	return reply, nil
+}
+
+// isEnd reports whether a callback ended because its call did.
+func isEnd(err error) bool {
+	var fault *runtime.Fault
+	return errors.As(err, &fault) && fault.Kind == runtime.FaultEnded
 }
 
 func busy(err error) error {
@@ -161,7 +173,7 @@ func (h *Handler) Input(ctx context.Context, c *call.Call, in call.Input) (call.
 
 // Event implements call.Handler.
 func (h *Handler) Event(ctx context.Context, e *call.Event) error {
-	conv, err := h.forReport(e.App, "event", callOf(e.App, e.CallID, e.Direction, e.From, e.To, e.ExtraParams, e.Time), e.CallID, e.LegID, e.RequestID)
+	conv, err := h.forReport(e.App, "event", callOf(e.App, e.Driver, e.CallID, e.Direction, e.From, e.To, e.ExtraParams, e.Time), e.CallID, e.LegID, e.RequestID)
 	if err != nil || conv == nil {
 		return err
 	}
@@ -170,7 +182,7 @@ func (h *Handler) Event(ctx context.Context, e *call.Event) error {
 
 // CDR implements call.Handler.
 func (h *Handler) CDR(ctx context.Context, r *call.CDR) error {
-	conv, err := h.forReport(r.App, "cdr", callOf(r.App, r.CallID, r.Direction, r.From, r.To, r.ExtraParams, r.Start), r.CallID, r.LegID, r.RequestID)
+	conv, err := h.forReport(r.App, "cdr", callOf(r.App, r.Driver, r.CallID, r.Direction, r.From, r.To, r.ExtraParams, r.Start), r.CallID, r.LegID, r.RequestID)
 	if err != nil || conv == nil {
 		return err
 	}
@@ -193,8 +205,8 @@ func (h *Handler) Stream(ctx context.Context, c *call.Call, stream call.Stream) 
 	return conv.stream(ctx, c, stream)
 }
 
-func callOf(app, id string, d call.Direction, from, to, extra string, at time.Time) *call.Call {
-	return &call.Call{ID: id, App: app, Driver: "cloud", Direction: d, From: from, To: to, Time: at, ExtraParams: extra}
+func callOf(app, driver, id string, d call.Direction, from, to, extra string, at time.Time) *call.Call {
+	return &call.Call{ID: id, App: app, Driver: cmp.Or(driver, "cloud"), Direction: d, From: from, To: to, Time: at, ExtraParams: extra}
 }
 
 // forReport returns the conversation that an event or a CDR belongs to. It is nil, without an error, when there

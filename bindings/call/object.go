@@ -13,7 +13,7 @@ func (conv *conversation) callObject(c *call.Call) goja.Value {
 		return conv.object
 	}
 	vm := conv.session.VM()
-	o := vm.NewObject()
+	o := vm.CreateObject(conv.verbsOf())
 	conv.object = o
 	set(o, "id", c.ID)
 	set(o, "app", c.App)

@@ -25,6 +25,8 @@ type Options struct {
 	Clock *Clock
 	// Asker asks other people's web servers. Time stands still while it does.
 	Asker call.Asker
+	// Live, where set, knows the calls while they last: the handler's verbs find them there.
+	Live *call.Live
 	// Fault is the app's fault policy, for what its Handler does not apply itself.
 	Fault call.FaultPolicy
 	// MaxSteps and MaxDuration end calls that lead nowhere: 500 actions and plays, 4 h of virtual time.
@@ -104,7 +106,7 @@ func (d *Driver) Call(ctx context.Context, h call.Handler, who Caller) (*Transcr
 	}
 
 	performer := &call.Performer{
-		Handler: afterMail{h, l}, Asker: d.opts.Asker, Reporter: l, Clock: clock,
+		Handler: afterMail{h, l}, Asker: d.opts.Asker, Reporter: l, Live: d.opts.Live, Clock: clock,
 		Fault: d.opts.Fault, MaxSteps: d.opts.MaxSteps, Observe: l.observe,
 	}
 	ending := performer.Run(ctx, c, l)

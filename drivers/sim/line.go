@@ -28,14 +28,13 @@ type line struct {
 	dead    DeadEnd
 	resting *gate
 	streams []*stream
+	tape    tape
 
 	// Owned by the performer's goroutine.
-	answered  bool
-	recording bool
-	recorded  time.Time // since when
-	script    []Press
-	keys      []keyPress
-	legs      map[string]Callee
+	answered bool
+	script   []Press
+	keys     []keyPress
+	legs     map[string]Callee
 }
 
 // keyPress is a key that the caller will press.
@@ -260,16 +259,6 @@ func (l *line) plan(began, promptEnd time.Time) {
 	}
 }
 
-// Record notes that the conversation is recorded from here on.
-func (l *line) Record(ctx context.Context, _ call.RecordOptions) error {
-	if err := ended(ctx); err != nil || l.recording {
-		return err
-	}
-	l.recording, l.recorded = true, l.clock.Now()
-	l.add(Entry{Kind: Recording})
-	return nil
-}
-
 // Hangup ends the call.
 func (l *line) Hangup(_ context.Context, e call.Ending) call.Summary {
 	l.mu.Lock()
@@ -284,8 +273,5 @@ func (l *line) Hangup(_ context.Context, e call.Ending) call.Summary {
 		entry.Error = e.Err.Error()
 	}
 	l.add(entry)
-	if !l.recording {
-		return call.Summary{}
-	}
-	return call.Summary{Recordings: []call.Recording{{File: l.call.ID + ".wav", Duration: l.clock.Now().Sub(l.recorded)}}}
+	return call.Summary{Recordings: l.stopRecording()}
 }

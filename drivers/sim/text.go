@@ -95,7 +95,24 @@ func (e Entry) text() string {
 	case Unbridged:
 		return fmt.Sprintf("talked   for %s: %s", e.Length.Round(100*time.Millisecond), whoHungUp(e.By, e.Cause))
 	case Recording:
+		if e.Status != "" {
+			return "records  " + e.Status
+		}
 		return "records  from here on"
+	case Announced:
+		return "hears    " + promptText(e.Prompt) + " over it (" + e.Length.String() + ")"
+	case Sent:
+		return "sends    digits " + e.Digits
+	case Muted:
+		return "muted    " + e.Status
+	case Held:
+		return "hold     " + e.Status
+	case Referred:
+		return "referred to " + e.To
+	case Joined:
+		return "joins    " + e.To
+	case Left:
+		return "leaves   " + e.To + " after " + e.Length.String()
 	case StreamOpened:
 		return fmt.Sprintf("stream   to %s opened: %s, %d Hz", hideQuery(e.To), e.Status, e.SampleRate)
 	case StreamSent:

@@ -54,7 +54,14 @@ const (
 	Dialled      Kind = "dialled"       // To, Status "answers" or Cause
 	Bridged      Kind = "bridged"       //
 	Unbridged    Kind = "unbridged"     // Length, By, Cause
-	Recording    Kind = "recording"     // from here on
+	Recording    Kind = "recording"     // from here on; with Status, what else was done about it: stop, pause, resume
+	Announced    Kind = "announced"     // over what is heard: Prompt, Length, Leg
+	Sent         Kind = "sent"          // digits sent: Digits, Leg
+	Muted        Kind = "muted"         // Leg, Status "on" or "off"
+	Held         Kind = "held"          // Status "on" or "off"
+	Referred     Kind = "referred"      // To
+	Joined       Kind = "joined"        // To (the conference)
+	Left         Kind = "left"          // To, Length
 	StreamOpened Kind = "stream_opened" // To (the URL), Status (listen mode), SampleRate
 	StreamSent   Kind = "stream_sent"   // the app sent a text frame: Text
 	StreamClosed Kind = "stream_closed" // Length, Code, Cause (the reason), AudioBytes, TextFrames (from the app)

@@ -1,0 +1,169 @@
+package call
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dop251/goja"
+
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/runtime"
+)
+
+// verbs are what a script can ask of a call. They are the prototype of the call's object, and each is made when it is
+// first touched: most calls use few of them.
+//
+// All of them return a promise. A verb that uses the line waits for those before it; see package call, verbs.go.
+type verbs struct {
+	session *runtime.Session
+	// find returns the call's control; the error is what the verb is rejected with.
+	find func(verb string) (*call.Control, error)
+	conv *conversation // the script's own call; nil for others
+	made map[string]goja.Value
+}
+
+// verbTable lists the verbs by name.
+var verbTable map[string]func(v *verbs, a runtime.Args) goja.Value
+
+func init() { // the verbs' own functions refer to it
+	verbTable = map[string]func(v *verbs, a runtime.Args) goja.Value{
+		"answer": (*verbs).answer, "reject": (*verbs).reject, "hangup": (*verbs).hangup, "pause": (*verbs).pause,
+		"say": (*verbs).say, "play": (*verbs).play, "announce": (*verbs).announce, "stop": (*verbs).stop,
+		"gather": (*verbs).gather, "record": (*verbs).record,
+		"startRecording": recording(call.RecordingStart), "stopRecording": recording(call.RecordingStop),
+		"pauseRecording": recording(call.RecordingPause), "resumeRecording": recording(call.RecordingResume),
+		"dial": (*verbs).dial, "transfer": (*verbs).transfer, "refer": (*verbs).refer, "conference": (*verbs).conference, "leave": (*verbs).leave,
+		"hold": hold(true), "unhold": hold(false), "mute": mute(true), "unmute": mute(false),
+		"sendDigits": (*verbs).sendDigits, "stream": (*verbs).stream, "perform": (*verbs).perform,
+		"on": (*verbs).on, "events": (*verbs).events,
+	}
+}
+
+var _ goja.DynamicObject = (*verbs)(nil)
+
+// Get implements goja.DynamicObject.
+func (v *verbs) Get(name string) goja.Value {
+	if made, ok := v.made[name]; ok {
+		return made
+	}
+	do, ok := verbTable[name]
+	if !ok {
+		return nil
+	}
+	if v.made == nil {
+		v.made = map[string]goja.Value{}
+	}
+	made := v.session.VM().ToValue(func(c goja.FunctionCall) goja.Value {
+		return v.promise(func() goja.Value { return do(v, v.session.Args("call."+name, c)) })
+	})
+	v.made[name] = made
+	return made
+}
+
+// Set implements goja.DynamicObject: verbs cannot be replaced, except on a call's own object.
+func (v *verbs) Set(string, goja.Value) bool { return false }
+
+// Has implements goja.DynamicObject.
+func (v *verbs) Has(name string) bool { _, ok := verbTable[name]; return ok }
+
+// Delete implements goja.DynamicObject.
+func (v *verbs) Delete(string) bool { return false }
+
+// Keys implements goja.DynamicObject: verbs are not enumerated.
+func (v *verbs) Keys() []string { return nil }
+
+// promise runs a verb whose exceptions become rejections.
+func (v *verbs) promise(f func() goja.Value) goja.Value {
+	var result goja.Value
+	thrown := v.session.VM().Try(func() { result = f() })
+	if thrown == nil {
+		return result
+	}
+	p, _, reject := v.session.VM().NewPromise()
+	_ = reject(thrown.Value())
+	return v.session.VM().ToValue(p)
+}
+
+// outcome makes a verb's value, on the session's goroutine.
+type outcome func() goja.Value
+
+// undefined is the outcome of verbs that have none.
+func undefined() goja.Value { return goja.Undefined() }
+
+// do runs a verb beside the session and returns a promise for its outcome.
+func (v *verbs) do(verb string, work func(ctx context.Context, c *call.Control) (outcome, error)) goja.Value {
+	s := v.session
+	control, err := v.find(verb)
+	if err != nil {
+		panic(s.ErrorValue(scriptError(err)))
+	}
+	s.Prolong()
+	s.Record("verb", verbEntry{Verb: verb})
+	return s.Go(func(ctx context.Context) func() (goja.Value, error) {
+		made, err := work(ctx, control)
+		return func() (goja.Value, error) {
+			if err != nil {
+				s.Record("verb_end", verbEntry{Verb: verb, Error: err.Error()})
+				return nil, scriptError(err)
+			}
+			s.Record("verb_end", verbEntry{Verb: verb})
+			return made(), nil
+		}
+	})
+}
+
+// simply runs a verb without an outcome.
+func (v *verbs) simply(verb string, work func(ctx context.Context, c *call.Control) error) goja.Value {
+	return v.do(verb, func(ctx context.Context, c *call.Control) (outcome, error) { return undefined, work(ctx, c) })
+}
+
+type verbEntry struct {
+	Verb  string `json:"verb"`
+	Error string `json:"error,omitempty"`
+}
+
+// scriptError is what a script sees of a verb's error.
+func scriptError(err error) error {
+	var hangup *call.HangupError
+	var unsupported *call.UnsupportedError
+	var failed *call.TransferError
+	switch {
+	case errors.As(err, &hangup):
+		return &runtime.ScriptError{
+			Name: "HangupError", Message: "the call is over: " + hangup.Error(), Code: hangup.Cause,
+			Fields: map[string]any{"by": string(hangup.By), "cause": hangup.Cause}, End: true, Err: err,
+		}
+	case errors.Is(err, call.ErrOver):
+		return &runtime.ScriptError{Name: "HangupError", Message: "the call is over", Code: call.CauseNormal, End: true, Err: err}
+	case errors.As(err, &unsupported):
+		return &runtime.ScriptError{
+			Name: "UnsupportedError", Message: unsupported.Error(), Code: "UNSUPPORTED",
+			Fields: map[string]any{"verb": unsupported.Verb, "driver": unsupported.Driver}, Err: err,
+		}
+	case errors.As(err, &failed):
+		return &runtime.ScriptError{
+			Name: "TransferError", Message: failed.Error(), Code: failed.Reason, Fields: map[string]any{"reason": failed.Reason, "cause": failed.Cause}, Err: err,
+		}
+	}
+	return err
+}
+
+// verbsOf gives the call's object its verbs.
+func (conv *conversation) verbsOf() *goja.Object {
+	v := &verbs{session: conv.session, conv: conv, find: conv.control}
+	return conv.session.VM().NewDynamicObject(v)
+}
+
+// control returns the control of the conversation's call, also after its end. On the session's goroutine.
+func (conv *conversation) control(verb string) (*call.Control, error) {
+	if conv.live == nil && conv.handler.opts.Live != nil {
+		conv.live, _ = conv.handler.opts.Live.Find(conv.call.ID)
+	}
+	switch {
+	case conv.live != nil:
+		return conv.live, nil
+	case conv.call.Driver == "cloud":
+		return nil, &call.UnsupportedError{Verb: verb, Driver: conv.call.Driver}
+	}
+	return nil, call.ErrOver
+}

@@ -1,0 +1,179 @@
+package call
+
+import (
+	"context"
+	"time"
+
+	"github.com/dop251/goja"
+
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/runtime"
+)
+
+func (v *verbs) answer(runtime.Args) goja.Value {
+	return v.simply("answer", func(ctx context.Context, c *call.Control) error { return c.Answer(ctx) })
+}
+
+func (v *verbs) pause(a runtime.Args) goja.Value {
+	d := a.Duration(0, "the time")
+	return v.simply("pause", func(ctx context.Context, c *call.Control) error { return c.Pause(ctx, d) })
+}
+
+func (v *verbs) say(a runtime.Args) goja.Value {
+	o := a.Options(1, "language", "voice", "speed")
+	p := spoken(a.String(0, "the text"), o)
+	return v.simply("say", func(ctx context.Context, c *call.Control) error { return c.Play(ctx, p) })
+}
+
+// spoken is a prompt that is said.
+func spoken(text string, o runtime.Options) call.Prompt {
+	return call.Prompt{Say: text, Language: o.String("language", ""), Voice: o.String("voice", ""), Speed: o.Number("speed", 0)}
+}
+
+func (v *verbs) play(a runtime.Args) goja.Value {
+	o := a.Options(1, "loop")
+	prompts, times := v.sounds(a, a.Value(0)), o.Int("loop", 1, 1, 1000)
+	return v.simply("play", func(ctx context.Context, c *call.Control) error {
+		for range times {
+			for _, p := range prompts {
+				if err := c.Play(ctx, p); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// maxSounds bounds a list of sounds.
+const maxSounds = 100
+
+// sounds reads a file name or URL, or a list of them.
+func (v *verbs) sounds(a runtime.Args, value goja.Value) []call.Prompt {
+	names := v.strings(a, value, "the file name or URL", maxSounds)
+	prompts := make([]call.Prompt, len(names))
+	for i, name := range names {
+		prompts[i] = call.Sound(name)
+	}
+	return prompts
+}
+
+// strings reads a text or a list of texts.
+func (v *verbs) strings(a runtime.Args, value goja.Value, what string, most int) []string {
+	if text, ok := value.(goja.String); ok && text.Length() > 0 {
+		return []string{text.String()}
+	}
+	object, ok := value.(*goja.Object)
+	if !ok || object.ClassName() != "Array" {
+		a.Throw("%s must be a string or a list of strings, not %s", what, runtime.Describe(value))
+	}
+	n := int(object.Get("length").ToInteger())
+	if n == 0 || n > most {
+		a.Throw("%s: the list has %d entries; 1 to %d are allowed", what, n, most)
+	}
+	texts := make([]string, n)
+	for i := range texts {
+		text, ok := object.Get(itoa(i)).(goja.String)
+		if !ok || text.Length() == 0 {
+			a.Throw("%s: entry %d must be a string, not %s", what, i, runtime.Describe(object.Get(itoa(i))))
+		}
+		texts[i] = text.String()
+	}
+	return texts
+}
+
+func (v *verbs) announce(a runtime.Args) goja.Value {
+	o := a.Options(1, "to", "language", "voice", "speed")
+	p, to := v.prompt(a, a.Value(0), o), party(a, o, "to")
+	return v.simply("announce", func(ctx context.Context, c *call.Control) error { return c.Announce(ctx, p, to) })
+}
+
+// prompt reads a text to say, or { say } or { play }.
+func (v *verbs) prompt(a runtime.Args, value goja.Value, o runtime.Options) call.Prompt {
+	switch value := value.(type) {
+	case goja.String:
+		return spoken(value.String(), o)
+	case *goja.Object:
+		if play, ok := value.Get("play").(goja.String); ok {
+			return call.Sound(play.String())
+		}
+		if say, ok := value.Get("say").(goja.String); ok {
+			return spoken(say.String(), o)
+		}
+	}
+	a.Throw("a prompt must be a text to say, { say: text } or { play: file or URL }, not %s", runtime.Describe(value))
+	return call.Prompt{}
+}
+
+// party reads an option that names a party: "caller", "callee" or "both".
+func party(a runtime.Args, o runtime.Options, name string) call.Leg {
+	switch who := o.String(name, "both"); who {
+	case "caller":
+		return call.LegA
+	case "callee":
+		return call.LegB
+	case "both":
+	default:
+		a.Throw(`option %q must be "caller", "callee" or "both", not %.20q`, name, who)
+	}
+	return ""
+}
+
+func (v *verbs) stop(runtime.Args) goja.Value {
+	return v.simply("stop", func(_ context.Context, c *call.Control) error { return c.Silence() })
+}
+
+func recording(command call.RecordingCommand) func(*verbs, runtime.Args) goja.Value {
+	return func(v *verbs, _ runtime.Args) goja.Value {
+		return v.simply(string(command)+"Recording", func(ctx context.Context, c *call.Control) error { return c.ControlRecording(ctx, command) })
+	}
+}
+
+func (v *verbs) record(a runtime.Args) goja.Value {
+	o := a.Options(0, "say", "play", "language", "voice", "speed", "beep", "maxLength", "finishOnKey", "format", "channels")
+	m := call.Message{
+		Prompt: v.promptIn(a, o), Beep: o.Bool("beep", true), MaxLength: o.Duration("maxLength", 10*time.Minute),
+		FinishKey: finishKey(a, o, "#"), Options: call.RecordOptions{Format: o.String("format", ""), Channels: o.String("channels", "")},
+	}
+	return v.do("record", func(ctx context.Context, c *call.Control) (outcome, error) {
+		rec, err := c.RecordMessage(ctx, m)
+		return func() goja.Value {
+			object := v.session.VM().NewObject()
+			set(object, "file", rec.File)
+			set(object, "url", rec.URL)
+			set(object, "duration", rec.Duration.Seconds())
+			return object
+		}, err
+	})
+}
+
+// promptIn reads the options say and play; silence when there is neither.
+func (v *verbs) promptIn(a runtime.Args, o runtime.Options) call.Prompt {
+	switch {
+	case o.Has("say") && o.Has("play"):
+		a.Throw("give say or play, not both")
+	case o.Has("say"):
+		return spoken(o.String("say", ""), o)
+	case o.Has("play"):
+		return call.Sound(o.String("play", ""))
+	}
+	return call.Prompt{}
+}
+
+// finishKey reads the option finishOnKey: one key, or "" for none.
+func finishKey(a runtime.Args, o runtime.Options, otherwise string) string {
+	key := o.String("finishOnKey", otherwise)
+	if len(key) > 1 || key != "" && !isKeys(key) {
+		a.Throw(`option "finishOnKey" must be one of 0-9, * and #, or "" for none`)
+	}
+	return key
+}
+
+func isKeys(text string) bool {
+	for _, r := range text {
+		if (r < '0' || r > '9') && r != '*' && r != '#' && (r < 'A' || r > 'D') {
+			return false
+		}
+	}
+	return true
+}
