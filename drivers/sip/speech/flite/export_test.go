@@ -1,0 +1,4 @@
+package flite
+
+// Parts shows how a text is divided.
+var Parts = parts
