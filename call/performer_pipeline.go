@@ -65,8 +65,8 @@ func promptOf(p *pcmo.Prompt) Prompt {
 	return prompt
 }
 
-// metadataHeader is what PIOPIY's phones read custom parameters from (protocol page section 6).
-const metadataHeader = "X-cmi-extra_param"
+// ExtraParamsHeader is what PIOPIY's phones read custom parameters from (protocol page section 6).
+const ExtraParamsHeader = "X-cmi-extra_param"
 
 // connectEndpoints connects the call to the first endpoint that takes it. An agent is an app: it takes the call by
 // its answer callback, whose document replaces the rest. When nobody takes the call the next action runs.
@@ -121,7 +121,7 @@ func targetOf(e pcmo.Endpoint, metadata pcmo.Variables) Target {
 		t.Headers = append(t.Headers, Header{h.Key, fmt.Sprint(h.Value)})
 	}
 	if len(metadata) > 0 {
-		t.Headers = append(t.Headers, Header{metadataHeader, string(metadata.AppendJSON(nil))})
+		t.Headers = append(t.Headers, Header{ExtraParamsHeader, string(metadata.AppendJSON(nil))})
 	}
 	return t
 }

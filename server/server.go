@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/julienschmidt/httprouter"
@@ -29,6 +30,8 @@ type Options struct {
 	Access map[string]*Access
 	Apps   Apps
 	Calls  Calls
+	// REST serves the paths of the REST API, /v1/, /v2/ and /v3/; nil serves nothing there.
+	REST http.Handler
 	// Token is the bearer token of the API. Empty is only accepted on a loopback listener.
 	Token string
 	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
@@ -157,7 +160,20 @@ func (s *Server) hook(method, kind string, serve func(http.ResponseWriter, *http
 }
 
 // ServeHTTP implements http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.opts.REST != nil && isREST(r.URL.Path) {
+		s.opts.REST.ServeHTTP(w, r)
+		return
+	}
+	s.router.ServeHTTP(w, r)
+}
+
+func isREST(path string) bool {
+	return len(path) > 3 && path[0] == '/' && path[1] == 'v' && path[2] >= '1' && path[2] <= '3' && path[3] == '/'
+}
+
+// Source is the address that a request came from, beyond trusted proxies.
+func (s *Server) Source(r *http.Request) netip.Addr { return s.source(r) }
 
 // Serve serves connections from l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
