@@ -123,6 +123,8 @@ var (
 	ErrDraining = errors.New("shutting down: no new calls are taken")
 	// ErrNoContinuation says that no continuation waits for these digits: its call has ended, or its token is wrong.
 	ErrNoContinuation = errors.New("no continuation waits for this input")
+	// ErrNotAllowed says that the rules for outbound calls forbid a call.
+	ErrNotAllowed = errors.New("the rules for outbound calls do not allow this call")
 	// ErrOver says that the call has ended.
 	ErrOver = errors.New("the call has ended")
 	// ErrBusy says that the daemon is short of memory or sessions and takes no new calls.

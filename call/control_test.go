@@ -240,8 +240,9 @@ func TestAVerbInterruptsAndTheDocumentGoesOn(t *testing.T) {
 	if err := r.control.Play(t.Context(), call.Prompt{File: "aside"}); err != nil {
 		t.Fatal(err)
 	}
+	r.let("play one", "")
 	r.ended(t, call.SideApp, call.CauseNormal)
-	if want := "play one, play one stops, play aside, play aside ends, play two, play two ends, hangup app NORMAL_CLEARING"; r.steps() != want {
+	if want := "play one, play one stops, play aside, play aside ends, play one, play one ends, play two, play two ends, hangup app NORMAL_CLEARING"; r.steps() != want {
 		t.Errorf("%s\nwant %s", r.steps(), want)
 	}
 }
@@ -258,6 +259,7 @@ func TestVerbsQueueInTheirOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.let("play two", "")
+	r.let("play one", "")
 	r.ended(t, call.SideApp, call.CauseNormal)
 	if strings.Index(r.steps(), "play first ends") > strings.Index(r.steps(), "play second") {
 		t.Error(r.steps())
@@ -362,6 +364,7 @@ func TestTransfer(t *testing.T) {
 		if !errors.As(err, &failed) || failed.Reason != "busy" {
 			t.Errorf("%v", err)
 		}
+		r.let("play one", "")
 		r.ended(t, call.SideApp, call.CauseNormal)
 		if !strings.Contains(r.steps(), "play two ends") {
 			t.Error("the document does not go on: " + r.steps())
@@ -379,6 +382,7 @@ func TestTransfer(t *testing.T) {
 		}
 		r.let("dial agent", call.CauseNoAnswer)
 		<-first
+		r.let("play one", "")
 		r.ended(t, call.SideApp, call.CauseNormal)
 	})
 	t.Run("the caller hangs up meanwhile", func(t *testing.T) {
@@ -402,6 +406,7 @@ func TestConference(t *testing.T) {
 	go func() { left <- r.control.Join(t.Context(), "lobby", call.JoinOptions{}) }()
 	r.until(t, "join lobby")
 	r.let("play two", "")
+	r.let("play one", "")
 	r.control.Leave()
 	if err := <-left; err != nil {
 		t.Error(err)

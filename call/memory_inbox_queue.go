@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -63,6 +64,7 @@ type deliveryState struct {
 	handler      Handler // nil while nobody delivers
 	ctx          context.Context
 	workers      int
+	working      map[string]int // by app
 	idle         sync.WaitGroup
 }
 
@@ -79,6 +81,7 @@ func (q *InboxQueue) init() {
 	q.accepting = map[DeliveryKey]*acceptance{}
 	q.pending = map[DeliveryKey]*Accepted{}
 	q.lines = map[lineKey]*line{}
+	q.working = map[string]int{}
 	q.done = memory{keep: q.opts.Remember, max: q.opts.RememberMax}
 }
 
@@ -178,16 +181,21 @@ func (q *InboxQueue) work() {
 	defer func() { q.workers-- }()
 	for {
 		h, ctx := q.handler, q.ctx
-		if h == nil || ctx.Err() != nil || len(q.ready) == 0 {
+		if h == nil || ctx.Err() != nil {
 			return
 		}
-		l := q.ready[0]
-		q.ready[0] = nil
-		q.ready = q.ready[1:]
+		l := q.next()
+		if l == nil {
+			return
+		}
 		a := l.items[0]
+		q.working[l.key.app]++
 		q.mu.Unlock()
 		over, wait := q.deliver(ctx, h, a)
 		q.mu.Lock()
+		if q.working[l.key.app]--; q.working[l.key.app] == 0 {
+			delete(q.working, l.key.app)
+		}
 		switch {
 		case over:
 			l.items = l.items[1:]
@@ -214,6 +222,26 @@ func (q *InboxQueue) work() {
 			})
 		}
 	}
+}
+
+// next takes the line that has been ready longest, nil if there is none. One app gets no more than half of the
+// workers, so that a web server that hangs leaves the others of other apps; whoever works for it takes its next line.
+// Needs q.mu.
+func (q *InboxQueue) next() *line {
+	most := max(1, q.opts.Concurrency/2)
+	for i, l := range q.ready {
+		if q.working[l.key.app] >= most {
+			continue
+		}
+		if i == 0 {
+			q.ready[0] = nil
+			q.ready = q.ready[1:]
+		} else {
+			q.ready = slices.Delete(q.ready, i, i+1)
+		}
+		return l
+	}
+	return nil
 }
 
 // deliver tries once. It reports that the delivery is over and marked so, or how long to wait before the next

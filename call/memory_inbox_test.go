@@ -168,3 +168,39 @@ func TestPermanent(t *testing.T) {
 		t.Error("Permanent hides its error")
 	}
 }
+
+// An app whose web server hangs takes half of the workers, never all.
+func TestAnAppThatHangsLeavesTheOthers(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	in := call.NewMemoryInbox(call.InboxOptions{Concurrency: 4})
+	hang, delivered := make(chan struct{}), make(chan string, 100)
+	h := inboxtest.Handler{OnCDR: func(_ context.Context, r *call.CDR) error {
+		if r.App == "hangs" {
+			<-hang
+		}
+		delivered <- r.App
+		return nil
+	}}
+	for i := range 20 {
+		if _, err := in.AcceptCDR(t.Context(), &call.CDR{App: "hangs", CallID: fmt.Sprint(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := in.AcceptCDR(t.Context(), &call.CDR{App: "works", CallID: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- in.Deliver(ctx, h) }()
+	if app := <-delivered; app != "works" {
+		t.Errorf("%s came first", app)
+	}
+	close(hang)
+	for range 20 {
+		<-delivered
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -192,6 +192,9 @@ func (r *performance) performOnce(doc []pcmo.Action) (rest []pcmo.Action, ending
 		case err == nil:
 			doc = next
 		case r.isInterrupted():
+			if isAgain(doc[0]) {
+				return doc, nil, nil
+			}
 			return doc[1:], nil, nil
 		case errors.Is(err, ErrEndless), r.faulted:
 			return nil, nil, err
@@ -205,6 +208,16 @@ func (r *performance) performOnce(doc []pcmo.Action) (rest []pcmo.Action, ending
 		return nil, nil, err
 	}
 	return nil, r.ended(""), nil
+}
+
+// isAgain reports whether an action that was interrupted is performed again from its beginning when the document goes
+// on: what is said and what is asked is, what connected somebody or recorded is not.
+func isAgain(a pcmo.Action) bool {
+	switch a.(type) {
+	case *pcmo.Play, *pcmo.Speak, *pcmo.Input, *pcmo.PlayGetInput, *pcmo.PipelinePlay, *pcmo.PipelineInput, *pcmo.PipelinePlayGetInput:
+		return true
+	}
+	return false
 }
 
 // isInterrupted reports whether what is performed has ended before its time.

@@ -8,8 +8,9 @@ import (
 )
 
 // The methods in this file are a script's verbs: they use the line one after the other, in the order they were
-// called. One that comes while a document is performed interrupts it, and the document goes on afterwards with the
-// action that follows the interrupted one. While two parties talk, Play is heard by both and interrupts nothing.
+// called. One that comes while a document is performed interrupts it. The document goes on afterwards: a prompt or a
+// question that was interrupted is begun again, anything else is followed by what comes next. While two parties talk,
+// Play is heard by both and interrupts nothing.
 //
 // All of them answer the call first. They end with a [*HangupError] when the call does.
 
