@@ -9,7 +9,8 @@ import (
 
 // InboxOptions say how an inbox delivers and what it remembers. The zero value means the defaults.
 type InboxOptions struct {
-	// Concurrency is how many calls are delivered for at a time (default 128); one app gets half of them.
+	// Concurrency is how many calls are delivered for at a time (default 64); one app gets seven eighths of
+	// them at most.
 	Concurrency int
 	// Backoff is how long to wait after the first, second, ... failure; the last one repeats. Each wait is
 	// varied by up to a fifth either way. Default 1 s, 5 s, 30 s, 2 min, 5 min.
@@ -34,7 +35,7 @@ type InboxOptions struct {
 }
 
 func (o InboxOptions) withDefaults() InboxOptions {
-	setDefault(&o.Concurrency, 128)
+	setDefault(&o.Concurrency, 64)
 	setDefault(&o.EventMaxAge, 15*time.Minute)
 	setDefault(&o.CDRMaxAge, 72*time.Hour)
 	setDefault(&o.MaxPending, 200_000)

@@ -224,11 +224,11 @@ func (q *InboxQueue) work() {
 	}
 }
 
-// next takes the line that has been ready longest, nil if there is none. One app gets no more than half of the
-// workers, so that a web server that hangs leaves the others of other apps; whoever works for it takes its next line.
+// next takes the line that has been ready longest, nil if there is none. One app gets no more than seven eighths
+// of the workers, so that a web server that hangs leaves the others of other apps; whoever works for it takes its next line.
 // Needs q.mu.
 func (q *InboxQueue) next() *line {
-	most := max(1, q.opts.Concurrency/2)
+	most := q.opts.Concurrency - q.opts.Concurrency/8
 	for i, l := range q.ready {
 		if q.working[l.key.app] >= most {
 			continue
