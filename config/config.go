@@ -42,6 +42,7 @@ type Config struct {
 	Delivery Delivery `yaml:"delivery"`
 	Drain    Drain    `yaml:"drain"`
 	Piopiy   Piopiy   `yaml:"piopiy"`
+	SIP      SIP      `yaml:"sip"`
 	// Fault is what a caller meets when a script fails, for apps without a fault policy of their own. The steps
 	// run in the order of the keys.
 	Fault Fault `yaml:"fault"`
@@ -202,6 +203,10 @@ type App struct {
 	Isolation string `yaml:"isolation"`
 	// Fault is the app's own fault policy. It replaces the general one as a whole.
 	Fault *Fault `yaml:"fault"`
+	// Dial is what the app may call through the trunks of sip.
+	Dial *Dial `yaml:"dial"`
+	// API are the app's own credentials for the REST API, which open its calls only; api.token opens those of all apps.
+	API *AppAPI `yaml:"api"`
 	// Token is a word that guards the app's hooks: it must follow their names, as in /hooks/NAME/answer/TOKEN.
 	Token Secret `yaml:"token"`
 	// User is the user name that the hooks ask for by HTTP basic authentication.
@@ -210,6 +215,16 @@ type App struct {
 	Password Secret `yaml:"password"`
 	// Sources are the only addresses and CIDRs that may call the app's hooks.
 	Sources []string `yaml:"sources"`
+}
+
+// AppAPI are an app's credentials for the REST API.
+type AppAPI struct {
+	// AppID is the app id that requests to v1 and v2 show: up to 10 digits.
+	AppID string `yaml:"app_id"`
+	// Secret is the secret that belongs to app_id.
+	Secret Secret `yaml:"secret"`
+	// Token is the bearer token that requests to v3 show.
+	Token Secret `yaml:"token"`
 }
 
 // Secret is text that is never printed: fmt, slog and YAML show it masked. Convert it to a string to use it.
@@ -267,6 +282,7 @@ func Default() Config {
 			URLV2: "https://rest.telecmi.com/v2",
 			URLV3: "https://rest.piopiy.com/v3",
 		},
+		SIP:   defaultSIP(),
 		Fault: Fault{Say: "Sorry, something went wrong. Please call again later."},
 	}
 }

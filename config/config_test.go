@@ -145,19 +145,37 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"apps.NAME.event_url": "https://a.example/event", "apps.NAME.cdr_url": "https://a.example/cdr",
 		"hooks.max_body": "7MiB", "limits.grace": "7s", "limits.string_length": "7777", "limits.array_length": "7777",
 		"apps.NAME.numbers": "14155550101", "apps.NAME.isolation": "frozen", "apps.NAME.sources": "10.0.0.1",
-		"apps.NAME.user": "u", "apps.NAME.password": "p", "apps.NAME.fault.forward": "14155550101", "apps.NAME.fault.hangup": "USER_BUSY",
+		"sip.listen": "localhost:9", "sip.advertise": "203.0.113.5", "sip.rtp_ports": "10000-10100", "sip.tls.listen": "localhost:9", "sip.srtp": "required",
+		"sip.allow_hosts": "pbx.example,10.0.0.0/8", "sip.allow_prefixes": "1415,44", "sip.trunks.NAME.address": "sip.carrier.example:5060",
+		"sip.trunks.NAME.transport": "tcp", "sip.trunks.NAME.prefixes": "1,44", "sip.trunks.NAME.caller_id": "14155550100", "sip.trunks.NAME.sources": "10.0.0.1",
+		"apps.NAME.dial.prefixes": "1,44", "sip.speech.command": "say,-q", "sip.recognition.command": "hear,-q",
+		"sip.speech.provider": "embedded", "sip.recognition.provider": "server",
+		"apps.NAME.api.app_id": "2222123", "apps.NAME.user": "u", "apps.NAME.password": "p", "apps.NAME.fault.forward": "14155550101", "apps.NAME.fault.hangup": "USER_BUSY",
 	}
 	for _, k := range config.Keys() {
 		t.Run(k.Path, func(t *testing.T) {
 			value, ok := values[k.Path]
 			if !ok {
-				value = map[string]string{"text": "word", "time": "7m", "size": "77MiB", "whole number": "77", "true or false": "true"}[k.Type]
+				value = map[string]string{"text": "word", "time": "7m", "size": "77MiB", "whole number": "77", "number": "7.5", "true or false": "true"}[k.Type]
 			}
 			// A name that reads like one of our keys must not confuse.
 			environ := []string{strings.Replace(k.Env, "NAME", "MY_FAULT", 1) + "=" + value}
+			if strings.HasPrefix(k.Path, "sip.trunks.") && k.Path != "sip.trunks.NAME.address" {
+				environ = append(environ, "PIOPIYD_SIP_TRUNKS_MY_FAULT_ADDRESS=sip.carrier.example:5060")
+			}
 			switch k.Path {
+			case "sip.recognition.url", "sip.recognition.command":
+				environ = append(environ, "PIOPIYD_SIP_RECOGNITION_PROVIDER=server")
+			case "sip.tls.listen", "sip.tls.cert", "sip.tls.key", "sip.tls.roots":
+				environ = append(environ, "PIOPIYD_SIP_TLS_LISTEN=localhost:9", "PIOPIYD_SIP_TLS_CERT=word", "PIOPIYD_SIP_TLS_KEY=word")
+			case "sip.trunks.NAME.password", "sip.trunks.NAME.register":
+				environ = append(environ, "PIOPIYD_SIP_TRUNKS_MY_FAULT_USER=u")
 			case "journal.replicas", "journal.nats_credentials":
 				environ = append(environ, "PIOPIYD_JOURNAL_NATS_URL=nats://n:4222")
+			case "apps.NAME.api.app_id":
+				environ = append(environ, "PIOPIYD_APPS_MY_FAULT_API_SECRET=s")
+			case "apps.NAME.api.secret":
+				environ = append(environ, "PIOPIYD_APPS_MY_FAULT_API_APP_ID=2222123")
 			case "apps.NAME.user":
 				environ = append(environ, "PIOPIYD_APPS_MY_FAULT_PASSWORD=p")
 			case "apps.NAME.event_url", "apps.NAME.cdr_url":
@@ -227,15 +245,49 @@ func TestAppVariables(t *testing.T) {
 	}
 }
 
+func TestEntriesOfSIP(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "piopiyd.yaml")
+	if err := os.WriteFile(path, []byte("sip:\n  users: {Desk-1: from-file, bob: from-file}\n  trunks:\n    carrier-a: {address: a.example:5060, user: me}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load(path, true, []string{
+		"PIOPIYD_SIP_USERS_DESK_1=from-env", "PIOPIYD_SIP_USERS_CAROL=new", "PIOPIYD_SIP_TRUNKS_CARRIER_A_PASSWORD=word",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]config.Secret{"Desk-1": "from-env", "bob": "from-file", "carol": "new"}, cfg.SIP.Users, cmp.Comparer(func(a, b config.Secret) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+	if trunk := cfg.SIP.Trunks["carrier-a"]; trunk.Password != "word" || trunk.Address != "a.example:5060" || trunk.Transport != "udp" || trunk.Expires != time.Hour {
+		t.Errorf("%+v", trunk)
+	}
+}
+
+// A check from outside gets the place of what it blames, and is asked only when all else is right.
+func TestLoadChecked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "piopiyd.yaml")
+	check := func(c config.Config) []config.Problem {
+		return []config.Problem{{Key: "sip.speech.voice", Message: "there is no voice " + c.SIP.Speech.Voice}}
+	}
+	for text, want := range map[string]string{
+		"sip:\n  speech:\n    voice: amy\n": path + ":3:12: sip.speech.voice: there is no voice amy\n    3 |     voice: amy\n                   ^",
+		"sip:\n  listen: 5060\n":            path + `:2:11: sip.listen: "5060" is not HOST:PORT; write for instance 127.0.0.1:5060; auto and off are the other choices` + "\n    2 |   listen: 5060\n                  ^",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.LoadChecked(path, true, nil, []config.Check{check}); err == nil || err.Error() != want {
+			t.Errorf("got\n%v\nwant\n%s", err, want)
+		}
+	}
+}
+
 func TestUnknownVariables(t *testing.T) {
-	got := config.UnknownEnv([]string{"PIOPIYD_LISTN=x", "PIOPIYD_PORT_8080_TCP=y", "PIOPIYD_SERVICE_HOST=z", "PIOPIYD_CONFIG=c", "HOME=/", "PIOPIYD_APPS_A_TOKEN=t"}, "PIOPIYD_CONFIG")
+	got := config.UnknownEnv([]string{"PIOPIYD_LISTN=x", "PIOPIYD_PORT_8080_TCP=y", "PIOPIYD_SERVICE_HOST=z", "PIOPIYD_CONFIG=c", "HOME=/", "PIOPIYD_APPS_A_TOKEN=t", "PIOPIYD_SIP_USERS_BOB=b"}, "PIOPIYD_CONFIG")
 	want := []string{"the environment variable PIOPIYD_LISTN is unknown and has no effect; did you mean PIOPIYD_LISTEN?"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
-	}
-	_, err := config.Load("", false, []string{"PIOPIYD_SIP_LISTEN=:5060"})
-	if err == nil || !strings.Contains(err.Error(), "PIOPIYD_SIP_LISTEN: sip: not available in this version") {
-		t.Error(err)
 	}
 }
 
@@ -247,11 +299,15 @@ journal: {nats_url: "nats://me:hunter2@nats.internal:4222,nats://other:4222"}
 apps:
   support: {token: hunter2, user: me, password: hunter2, env: {KEY: hunter2}}
   crm: {answer_url: "https://crm.example.com/answer?key=hunter2", event_url: "https://crm.example.com/event?hunter2@"}
+sip:
+  users: {alice: hunter2}
+  trunks: {carrier: {address: "sip.carrier.example:5060", user: me, password: hunter2}}
+  speech: {api_key: hunter2}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"YAML": cfg.YAML(), "String": cfg.String(), "%v": fmt.Sprintf("%v", cfg), "%+v of app's secrets": fmt.Sprintf("%+v %#v %+v", cfg.API, cfg.API, cfg.Webhooks)} {
+	for name, text := range map[string]string{"YAML": cfg.YAML(), "String": cfg.String(), "%v": fmt.Sprintf("%v", cfg), "%+v of app's secrets": fmt.Sprintf("%+v %#v %+v %+v", cfg.API, cfg.API, cfg.Webhooks, cfg.SIP)} {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("%s shows a secret:\n%s", name, text)
 		}

@@ -214,15 +214,7 @@ func (d *decoder) field(v reflect.Value, key string, value ast.Node, at origin, 
 
 // unknown says what an unknown key might have been meant to be.
 func (d *decoder) unknown(key string, at origin, path string, known []string) {
-	general := join(path, key)
-	if rest, ok := strings.CutPrefix(path, "apps."); ok && !strings.Contains(rest, ".") {
-		general = "apps.NAME." + key
-	}
 	full := join(path, key)
-	if why, ok := notYet[general]; ok {
-		d.add(full, at, "%s", why)
-		return
-	}
 	if meant := nearest(key, known); meant != "" {
 		d.add(full, at, "unknown key; did you mean %q?", join(path, meant))
 		return
@@ -240,16 +232,12 @@ func (d *decoder) unknown(key string, at origin, path string, known []string) {
 // entry reads one key of a map.
 func (d *decoder) entry(m reflect.Value, key string, value ast.Node, path string, at origin) {
 	d.origins[path] = at
-	if m.Type().Elem() == reflect.TypeFor[App]() {
-		app, ok := m.Interface().(map[string]App)[key]
-		if !ok {
-			app = defaultApp()
-		}
-		d.fill(reflect.ValueOf(&app).Elem(), value, path)
-		m.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(app))
-		return
-	}
 	into := reflect.New(m.Type().Elem()).Elem()
+	if before := m.MapIndex(reflect.ValueOf(key)); before.IsValid() {
+		into.Set(before)
+	} else {
+		into.Set(fresh(m.Type().Elem()))
+	}
 	d.fill(into, value, path)
 	m.SetMapIndex(reflect.ValueOf(key), into)
 }

@@ -23,22 +23,20 @@ func variables(environ []string) map[string]string {
 // applyEnv lays the environment over cfg.
 func applyEnv(cfg *Config, environ []string, c *collector) {
 	set := variables(environ)
+	names := sortedNames(set)
 	walk(reflect.ValueOf(cfg).Elem(), "", func(f field) {
-		if value, ok := set[envName(f.path)]; ok {
-			c.setFrom(f.value, f.path, value, origin{from: envName(f.path)})
+		if f.value.Kind() != reflect.Map {
+			if value, ok := set[envName(f.path)]; ok {
+				c.setFrom(f.value, f.path, value, origin{from: envName(f.path)})
+			}
+			return
+		}
+		for _, name := range names {
+			if rest, ok := strings.CutPrefix(name, envName(f.path)+"_"); ok {
+				c.setEntry(f.value, f.path, rest, set[name], origin{from: name})
+			}
 		}
 	})
-	if value, ok := set[envPrefix+"SIP_LISTEN"]; ok && value != "" {
-		c.add("sip", origin{from: envPrefix + "SIP_LISTEN"}, "%s", notYet["sip"])
-	}
-	names := make([]string, 0, len(set))
-	for name := range set {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		applyAppEnv(cfg, name, set[name], c)
-	}
 }
 
 func (c *collector) setFrom(v reflect.Value, path, text string, from origin) {
@@ -48,85 +46,114 @@ func (c *collector) setFrom(v reflect.Value, path, text string, from origin) {
 	}
 }
 
-const appsEnv = envPrefix + "APPS_"
-
-// applyAppEnv lays one variable over the settings of an app: PIOPIYD_APPS_NAME_TOKEN, PIOPIYD_APPS_NAME_ENV_KEY.
-func applyAppEnv(cfg *Config, variable, value string, c *collector) {
-	rest, ok := strings.CutPrefix(variable, appsEnv)
-	if !ok {
+// setEntry lays one variable over an entry of a map. rest is what follows the map's own name: for apps
+// NAME_TOKEN or NAME_ENV_KEY, for users NAME.
+func (c *collector) setEntry(m reflect.Value, path, rest, value string, from origin) {
+	name, key := splitEntry(m, rest)
+	if name == "" {
 		return
 	}
-	name, key := splitAppEnv(cfg, rest)
-	if key == "" {
-		return
-	}
-	app, known := cfg.Apps[name]
-	if !known {
-		app = defaultApp()
-	}
-	path := "apps." + name
-	if envKey, ok := strings.CutPrefix(key, "ENV_"); ok {
-		env := map[string]string{}
-		for k, v := range app.Env {
-			env[k] = v
-		}
-		env[envKey] = value
-		app.Env = env
-		c.origins[path+".env."+envKey] = origin{from: variable}
+	elem := m.Type().Elem()
+	entry := reflect.New(elem).Elem()
+	if before := m.MapIndex(reflect.ValueOf(name)); before.IsValid() {
+		entry.Set(before)
 	} else {
-		if strings.HasPrefix(key, "FAULT_") {
-			fault := Fault{}
-			if app.Fault != nil {
-				fault = *app.Fault
-			}
-			app.Fault = &fault
-		}
-		walk(reflect.ValueOf(&app).Elem(), path, func(f field) {
-			if f.value.Kind() != reflect.Map && upper(strings.TrimPrefix(f.path, path+".")) == key {
-				c.setFrom(f.value, f.path, value, origin{from: variable})
-			}
-		})
+		entry.Set(fresh(elem))
 	}
-	if cfg.Apps == nil {
-		cfg.Apps = map[string]App{}
+	at := join(path, name)
+	if elem.Kind() != reflect.Struct {
+		c.setFrom(entry, at, value, from)
+	} else {
+		c.setField(entry, at, key, value, from)
 	}
-	cfg.Apps[name] = app
+	if m.IsNil() {
+		m.Set(reflect.MakeMap(m.Type()))
+	}
+	m.SetMapIndex(reflect.ValueOf(name), entry)
 }
 
-// splitAppEnv finds the app and the key in NAME_KEY. An app that the file names is meant before one that it does
-// not; the latter's name is then in lower case.
-func splitAppEnv(cfg *Config, rest string) (name, key string) {
-	for app := range cfg.Apps {
-		if k, ok := strings.CutPrefix(rest, upper(app)+"_"); ok && isAppKey(k) && len(app) > len(name) {
-			name, key = app, k
+// setField sets the field of an entry that a variable spells as key. What the entry points to is copied first.
+func (c *collector) setField(entry reflect.Value, path, key, value string, from origin) {
+	t := entry.Type()
+	for i := range t.NumField() {
+		name, f := yamlName(t.Field(i)), entry.Field(i)
+		rest, below := strings.CutPrefix(key, upper(name)+"_")
+		switch {
+		case f.Kind() == reflect.Map && below:
+			m := reflect.MakeMap(f.Type())
+			for _, k := range f.MapKeys() {
+				m.SetMapIndex(k, f.MapIndex(k))
+			}
+			m.SetMapIndex(reflect.ValueOf(rest), reflect.ValueOf(value))
+			f.Set(m)
+			c.origins[join(join(path, name), rest)] = from
+			return
+		case f.Kind() == reflect.Pointer && below:
+			into := reflect.New(f.Type().Elem())
+			if !f.IsNil() {
+				into.Elem().Set(f.Elem())
+			}
+			f.Set(into)
+			c.setField(into.Elem(), join(path, name), rest, value, from)
+			return
+		case upper(name) == key:
+			c.setFrom(f, join(path, name), value, from)
+			return
+		}
+	}
+}
+
+// splitEntry finds the entry and the key in NAME_KEY, or NAME alone where entries hold no keys. An entry that the
+// file names is meant before one that it does not; the latter's name is then in lower case.
+func splitEntry(m reflect.Value, rest string) (name, key string) {
+	elem := m.Type().Elem()
+	if elem.Kind() != reflect.Struct {
+		for _, known := range sortedKeys(m) {
+			if upper(known) == rest {
+				return known, ""
+			}
+		}
+		return strings.ToLower(rest), ""
+	}
+	keys := entryKeys(elem)
+	for _, known := range sortedKeys(m) {
+		if k, ok := strings.CutPrefix(rest, upper(known)+"_"); ok && isEntryKey(keys, k) && len(known) > len(name) {
+			name, key = known, k
 		}
 	}
 	if name != "" {
 		return name, key
 	}
-	if i := strings.Index(rest, "_ENV_"); i > 0 && len(rest) > i+len("_ENV_") {
-		return strings.ToLower(rest[:i]), rest[i+1:]
+	for _, k := range keys {
+		if open := strings.HasSuffix(k, "_"); open {
+			if i := strings.Index(rest, "_"+k); i > 0 && len(rest) > i+1+len(k) {
+				return strings.ToLower(rest[:i]), rest[i+1:]
+			}
+		}
 	}
-	for _, k := range appKeys() {
-		if app, ok := strings.CutSuffix(rest, "_"+k); ok && app != "" && len(k) > len(key) {
-			name, key = strings.ToLower(app), k
+	for _, k := range keys {
+		if entry, ok := strings.CutSuffix(rest, "_"+k); ok && entry != "" && len(k) > len(key) {
+			name, key = strings.ToLower(entry), k
 		}
 	}
 	return name, key
 }
 
-func isAppKey(key string) bool {
-	return strings.HasPrefix(key, "ENV_") && len(key) > len("ENV_") || slices.Contains(appKeys(), key)
+func isEntryKey(keys []string, key string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool {
+		return k == key || strings.HasSuffix(k, "_") && strings.HasPrefix(key, k) && len(key) > len(k)
+	})
 }
 
-// appKeys are the keys of an app as environment variables spell them.
-func appKeys() []string {
+// entryKeys are the keys of an entry as environment variables spell them; those that go on with a name end in _.
+func entryKeys(elem reflect.Type) []string {
 	var keys []string
-	app := App{Fault: &Fault{}}
-	walk(reflect.ValueOf(&app).Elem(), "", func(f field) {
-		if f.value.Kind() != reflect.Map {
-			keys = append(keys, upper(f.path))
+	walk(whole(elem), "", func(f field) {
+		key := upper(f.path)
+		if f.value.Kind() == reflect.Map {
+			key += "_"
 		}
+		keys = append(keys, key)
 	})
 	return keys
 }
@@ -139,19 +166,14 @@ var orchestrated = regexp.MustCompile(`^PIOPIYD_(SERVICE_|PORT$|PORT_\d+_|ENV_|N
 func UnknownEnv(environ []string, known ...string) []string {
 	names := append([]string(nil), known...)
 	for _, k := range Keys() {
-		if !strings.HasPrefix(k.Env, appsEnv) {
+		if !strings.Contains(k.Path, "NAME") {
 			names = append(names, k.Env)
 		}
 	}
 	var unknown []string
 	for name := range variables(environ) {
-		if slices.Contains(names, name) || orchestrated.MatchString(name) || name == envPrefix+"SIP_LISTEN" {
+		if slices.Contains(names, name) || orchestrated.MatchString(name) || isEntry(name) {
 			continue
-		}
-		if rest, ok := strings.CutPrefix(name, appsEnv); ok {
-			if _, key := splitAppEnv(&Config{}, rest); key != "" {
-				continue
-			}
 		}
 		text := "the environment variable " + name + " is unknown and has no effect"
 		if meant := nearest(strings.ToLower(name), lowered(names)); meant != "" {
@@ -161,6 +183,18 @@ func UnknownEnv(environ []string, known ...string) []string {
 	}
 	slices.SortFunc(unknown, cmp.Compare[string])
 	return unknown
+}
+
+// isEntry reports whether a variable is meant for an entry of a map.
+func isEntry(name string) (found bool) {
+	cfg := Default()
+	walk(reflect.ValueOf(&cfg).Elem(), "", func(f field) {
+		if rest, ok := strings.CutPrefix(name, envName(f.path)+"_"); ok && f.value.Kind() == reflect.Map {
+			entry, _ := splitEntry(f.value, rest)
+			found = found || entry != ""
+		}
+	})
+	return found
 }
 
 func lowered(names []string) []string {

@@ -7,12 +7,12 @@ import (
 
 // Key is one key of the configuration.
 type Key struct {
-	// Path is where the key stands in the file, such as "limits.turn". NAME in it stands for an app's name, and
-	// KEY for a key of the app's env.
+	// Path is where the key stands in the file, such as "limits.turn". NAME in it stands for the name of an app, a
+	// trunk or a user, and KEY for a key of the app's env.
 	Path string
 	// Env is the environment variable that overrides it, such as "PIOPIYD_LIMITS_TURN".
 	Env string
-	// Type is what its value is: "text", "time", "size", "whole number", "true or false", or a list of these.
+	// Type is what its value is: "text", "time", "size", "whole number", "number", "true or false", or a list of these.
 	Type string
 	// Default is its default as it would be written in the file, "" when it is empty.
 	Default string
@@ -24,19 +24,52 @@ type Key struct {
 
 // Keys returns all keys, in the order of the structs.
 func Keys() []Key {
-	var keys []Key
 	c := Default()
-	walk(reflect.ValueOf(&c).Elem(), "", func(f field) { keys = append(keys, f.key()) })
-	app := defaultApp()
-	app.Fault = &Fault{}
-	walk(reflect.ValueOf(&app).Elem(), "apps.NAME", func(f field) {
+	return keysOf(reflect.ValueOf(&c).Elem(), "")
+}
+
+func keysOf(v reflect.Value, path string) []Key {
+	var keys []Key
+	walk(v, path, func(f field) {
 		k := f.key()
-		if f.value.Kind() == reflect.Map {
-			k.Path, k.Env, k.Type = k.Path+".KEY", k.Env+"_KEY", "text"
+		switch {
+		case f.value.Kind() != reflect.Map:
+			keys = append(keys, k)
+		case f.value.Type().Elem().Kind() == reflect.Struct:
+			keys = append(keys, keysOf(whole(f.value.Type().Elem()), k.Path+".NAME")...)
+		default:
+			name := "NAME"
+			if k.Struct == "App" {
+				name = "KEY"
+			}
+			k.Path, k.Env, k.Type, k.Secret = k.Path+"."+name, k.Env+"_"+name, "text", true
+			keys = append(keys, k)
 		}
-		keys = append(keys, k)
 	})
 	return keys
+}
+
+// fresh returns what an entry of a map begins with.
+func fresh(t reflect.Type) reflect.Value {
+	switch t {
+	case reflect.TypeFor[App]():
+		return reflect.ValueOf(defaultApp())
+	case reflect.TypeFor[Trunk]():
+		return reflect.ValueOf(defaultTrunk())
+	}
+	return reflect.Zero(t)
+}
+
+// whole returns a fresh entry with all that pointers may lead to.
+func whole(t reflect.Type) reflect.Value {
+	v := reflect.New(t).Elem()
+	v.Set(fresh(t))
+	for i := range t.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Pointer {
+			f.Set(reflect.New(f.Type().Elem()))
+		}
+	}
+	return v
 }
 
 // field is a place in a Config that holds a value of its own.
@@ -58,7 +91,7 @@ func (f field) key() Key {
 	return k
 }
 
-// walk visits every field below v that is not a struct, except apps.
+// walk visits every field below v that is not a struct. Of maps it visits the map, not the entries.
 func walk(v reflect.Value, path string, visit func(field)) {
 	t := v.Type()
 	for i := range t.NumField() {
@@ -71,7 +104,7 @@ func walk(v reflect.Value, path string, visit func(field)) {
 		switch {
 		case f.Kind() == reflect.Struct:
 			walk(f, at, visit)
-		case at == "apps" || f.Kind() == reflect.Pointer:
+		case f.Kind() == reflect.Pointer:
 		default:
 			visit(field{at, f, t, t.Field(i).Name})
 		}
@@ -106,23 +139,20 @@ func upper(path string) string {
 
 // isSecret reports whether a path's value must not be shown.
 func isSecret(path string) bool {
-	if path == "api.token" || path == "webhooks.secret" {
+	if path == "api.token" || path == "webhooks.secret" || strings.HasPrefix(path, "sip.users.") {
 		return true
+	}
+	if strings.HasPrefix(path, "sip.") {
+		return strings.HasSuffix(path, ".password") || strings.HasSuffix(path, ".api_key")
 	}
 	rest, ok := strings.CutPrefix(path, "apps.")
 	if !ok {
 		return false
 	}
-	for _, name := range []string{".token", ".password"} {
+	for _, name := range []string{".token", ".password", ".secret"} {
 		if strings.HasSuffix(rest, name) {
 			return true
 		}
 	}
 	return strings.HasSuffix(rest, ".env") || strings.Contains(rest, ".env.")
-}
-
-// notYet are keys with a fixed meaning that this version cannot serve. They are refused, so that nobody relies
-// on what does not happen.
-var notYet = map[string]string{
-	"sip": "not available in this version: piopiyd does not carry SIP calls yet",
 }

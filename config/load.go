@@ -19,10 +19,19 @@ type Override struct {
 	Flag string
 }
 
+// Check looks at a configuration whose values can all be used on their own, and returns what else is wrong: a Key and
+// a Message each. Load finds the place.
+type Check func(Config) []Problem
+
 // Load reads the configuration: the defaults, then the file at path, then environ (as os.Environ returns it), then
 // the overrides. A file that does not exist is an error only when it was asked for explicitly. What is wrong comes
 // as an [*Error] that lists all of it; the Config then holds what could be read.
 func Load(path string, explicit bool, environ []string, overrides ...Override) (Config, error) {
+	return LoadChecked(path, explicit, environ, nil, overrides...)
+}
+
+// LoadChecked is Load with further checks.
+func LoadChecked(path string, explicit bool, environ []string, checks []Check, overrides ...Override) (Config, error) {
 	c := &collector{origins: map[string]origin{}}
 	cfg := Default()
 	text, err := readFile(path)
@@ -42,6 +51,13 @@ func Load(path string, explicit bool, environ []string, overrides ...Override) (
 		}
 	}
 	validate(&cfg, c)
+	if len(c.problems) == 0 {
+		for _, check := range checks {
+			for _, p := range check(cfg) {
+				c.blame(p.Key, "%s", p.Message)
+			}
+		}
+	}
 	return cfg, c.err()
 }
 

@@ -43,23 +43,19 @@ func TestReference(t *testing.T) {
 
 // TestExampleMeansDefaults takes every comment sign off the example's keys and expects the defaults.
 func TestExampleMeansDefaults(t *testing.T) {
-	text, _, found := strings.Cut(config.Example(), "\n#apps:")
-	if !found {
-		t.Fatal("the example has no apps")
-	}
-	cfg, err := config.Parse("example", []byte(uncommented(text)))
+	cfg, err := config.Parse("example", []byte(uncommented(config.Example())))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if app, ok := cfg.Apps["support"]; !ok || app.Fault == nil || app.Dial == nil || len(app.Env) == 0 || app.Token == "" || app.User == "" {
+		t.Errorf("the example's app is not whole: %+v", cfg.Apps)
+	}
+	if trunk, ok := cfg.SIP.Trunks["carrier"]; !ok || trunk.Address == "" || trunk.Password == "" || cfg.SIP.Users["alice"] == "" {
+		t.Errorf("the example's trunk and user are not whole: %+v", cfg.SIP)
+	}
+	cfg.Apps, cfg.SIP.Trunks, cfg.SIP.Users = nil, nil, nil // of which there are none
 	if diff := cmp.Diff(config.Default(), cfg); diff != "" {
 		t.Errorf("the example is not the defaults (-default +example):\n%s", diff)
-	}
-	cfg, err = config.Parse("example", []byte(uncommented(config.Example())))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if app, ok := cfg.Apps["support"]; !ok || app.Fault == nil || len(app.Env) == 0 || app.Token == "" || app.User == "" {
-		t.Errorf("the example's app is not whole: %+v", cfg.Apps)
 	}
 }
 
@@ -67,11 +63,15 @@ var commented = regexp.MustCompile(`(?m)^#`)
 
 func uncommented(text string) string { return commented.ReplaceAllString(text, "") }
 
-// samples stand for the keys of apps in the example.
+// samples stand for the keys below a name in the example.
 var samples = map[string]string{
 	"env.KEY": "https://crm.example.com", "numbers": `["14155550100"]`, "token": "a-long-word-in-the-address", "user": "piopiy",
 	"password": "a-long-password", "sources": "[203.0.113.0/24]", "fault.say": `"Please call again later."`, "fault.hangup": "NORMAL_TEMPORARY_FAILURE",
+	"sip.users.NAME": "a-long-password", "address": "sip.carrier.example:5060", "prefixes": `["1415"]`, "caller_id": `"14155550100"`,
 }
+
+// sampleNames stand for NAME and KEY there.
+var sampleNames = map[string]string{"apps": "support", "sip.trunks": "carrier", "sip.users": "alice", "apps.NAME.env": "CRM_URL"}
 
 func makeExample(t *testing.T) string {
 	docs := fieldDocs(t)
@@ -92,7 +92,7 @@ func makeExample(t *testing.T) string {
 			}
 			open = append(open[:min(i, len(open))], s)
 			comment(&b, docs[sectionDoc(sections[:i+1])], 2*i)
-			fmt.Fprintf(&b, "#%s%s:\n", strings.Repeat("  ", i), strings.ReplaceAll(s, "NAME", "support"))
+			fmt.Fprintf(&b, "#%s%s:\n", strings.Repeat("  ", i), named(sections[:i+1]))
 		}
 		if len(sections) == 0 {
 			b.WriteByte('\n')
@@ -107,15 +107,27 @@ func makeExample(t *testing.T) string {
 		if strings.HasPrefix(k.Type, "list") && k.Default == "" {
 			value = "[]"
 		}
-		if rest, ok := strings.CutPrefix(k.Path, "apps.NAME."); ok {
+		if _, rest, ok := strings.Cut(k.Path, ".NAME."); ok || strings.HasSuffix(k.Path, ".NAME") {
+			if !ok {
+				rest = k.Path
+			}
 			if sample, ok := samples[rest]; ok {
 				value = sample
 			}
-			name = strings.ReplaceAll(name, "KEY", "CRM_URL")
+			name = named(path)
 		}
 		fmt.Fprintf(&b, "#%s%s: %s\n", indent, name, value)
 	}
 	return b.String()
+}
+
+// named returns the last word of a path, or what stands for it.
+func named(path []string) string {
+	last := path[len(path)-1]
+	if last == "NAME" || last == "KEY" {
+		return sampleNames[strings.Join(path[:len(path)-1], ".")]
+	}
+	return last
 }
 
 func comment(b *strings.Builder, text string, indent int) {
@@ -129,14 +141,14 @@ func sectionDoc(path []string) string {
 	switch last := path[len(path)-1]; {
 	case len(path) == 1 && (last == "fault" || last == "apps"):
 		return "Config." + strings.ToUpper(last[:1]) + last[1:]
-	case last == "NAME":
+	case last == "NAME", last == "env", last == "users":
 		return ""
-	case last == "fault":
-		return "App.Fault"
-	case last == "env":
-		return ""
-	case last == "api":
-		return "API"
+	case last == "fault", last == "dial":
+		return "App." + strings.ToUpper(last[:1]) + last[1:]
+	case last == "trunks":
+		return "SIP.Trunks"
+	case last == "api", last == "sip", last == "tls":
+		return strings.ToUpper(last)
 	default:
 		return strings.ToUpper(last[:1]) + last[1:]
 	}
@@ -156,14 +168,18 @@ func makeTable(t *testing.T) string {
 	return b.String()
 }
 
-// fieldDocs returns the comments of config.go: "Limits" for a struct's and "Limits.Turn" for a field's.
+// fieldDocs returns the comments of the structs: "Limits" for a struct's and "Limits.Turn" for a field's.
 func fieldDocs(t *testing.T) map[string]string {
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	docs := map[string]string{}
-	for _, decl := range file.Decls {
+	var decls []ast.Decl
+	for _, name := range []string{"config.go", "sip.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decls = append(decls, file.Decls...)
+	}
+	for _, decl := range decls {
 		gen, ok := decl.(*ast.GenDecl)
 		if !ok {
 			continue

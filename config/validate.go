@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -36,6 +35,7 @@ func validate(cfg *Config, c *collector) {
 	v.url("piopiy.url_v1", cfg.Piopiy.URLV1)
 	v.url("piopiy.url_v2", cfg.Piopiy.URLV2)
 	v.url("piopiy.url_v3", cfg.Piopiy.URLV3)
+	v.sip(cfg.SIP)
 	v.fault("fault", cfg.Fault)
 	v.apps(cfg.Apps)
 }
@@ -44,18 +44,7 @@ type validator struct{ *collector }
 
 // listen checks the address, and that an address which others can reach is guarded.
 func (v *validator) listen(cfg *Config) {
-	host, port, err := net.SplitHostPort(cfg.Listen)
-	if err != nil {
-		v.blame("listen", "%q is not HOST:PORT; write for instance 127.0.0.1:8080, or :8080 for every address", cfg.Listen)
-		return
-	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
-		v.blame("listen", "the port %q is not a number from 0 to 65535", port)
-		return
-	} else if _, err := netip.ParseAddr(host); err != nil && host != "" && strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789-._") != "" {
-		v.blame("listen", "%q, port %d: the host is neither a name nor an address", cfg.Listen, n)
-		return
-	}
+	v.address("listen", cfg.Listen, "127.0.0.1:8080", ", or :8080 for every address")
 	if !cfg.Loopback() && cfg.API.Token == "" {
 		v.blame("listen", "%q can be reached from other machines, so api.token must be set; make one with: openssl rand -hex 24", cfg.Listen)
 	}
@@ -66,17 +55,7 @@ func (v *validator) listen(cfg *Config) {
 }
 
 // Loopback reports whether Listen is an address that only this machine can reach.
-func (c Config) Loopback() bool {
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
-		return false
-	}
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
-}
+func (c Config) Loopback() bool { return isLoopback(c.Listen) }
 
 func (v *validator) limits(l Limits) {
 	v.span("limits.turn", l.Turn, time.Millisecond, 10*time.Minute)
@@ -183,8 +162,21 @@ func (v *validator) webServer(path string, app App) {
 	}
 }
 
+// credentials checks an app's credentials for the REST API: half of a pair opens nothing.
+func (v *validator) credentials(path string, c *AppAPI) {
+	switch {
+	case c == nil:
+	case c.AppID != "" && (len(c.AppID) > 10 || c.AppID[0] == '0' || strings.Trim(c.AppID, "0123456789") != ""):
+		v.blame(path+".app_id", "%q is not an app id: write up to 10 digits, such as 2222123", c.AppID)
+	case c.AppID != "" && c.Secret == "":
+		v.blame(path+".secret", "is missing: app_id opens nothing without it")
+	case c.AppID == "" && c.Secret != "":
+		v.blame(path+".app_id", "is missing: secret opens nothing without it")
+	}
+}
+
 func (v *validator) apps(apps map[string]App) {
-	owner := map[string]string{}
+	owner, ids := map[string]string{}, map[string]string{}
 	for _, name := range sortedNames(apps) {
 		app, path := apps[name], "apps."+name
 		if name == "" || len(name) > 100 || strings.ContainsAny(name, "/\\?#% \t\n") || strings.HasPrefix(name, ".") {
@@ -194,6 +186,14 @@ func (v *validator) apps(apps map[string]App) {
 			v.oneOf(path+".isolation", app.Isolation, string(runtime.Newborn), string(runtime.Frozen))
 		}
 		v.webServer(path, app)
+		v.dial(path+".dial", app.Dial)
+		v.credentials(path+".api", app.API)
+		if app.API != nil && app.API.AppID != "" {
+			if other := ids[app.API.AppID]; other != "" {
+				v.blame(path+".api.app_id", "%s is the app id of %s already", app.API.AppID, other)
+			}
+			ids[app.API.AppID] = name
+		}
 		if app.Fault != nil {
 			v.fault(path+".fault", *app.Fault)
 		}

@@ -124,6 +124,12 @@ func setText(v reflect.Value, text string) error {
 			return fmt.Errorf("is not a whole number")
 		}
 		v.SetInt(n)
+	case v.Kind() == reflect.Float64:
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+			return fmt.Errorf("is not a number")
+		}
+		v.SetFloat(n)
 	case v.Kind() == reflect.Bool:
 		switch text {
 		case "true":
@@ -164,6 +170,8 @@ func kindName(t reflect.Type) string {
 		return "true or false"
 	case t.Kind() == reflect.Int:
 		return "whole number"
+	case t.Kind() == reflect.Float64:
+		return "number"
 	case t.Kind() == reflect.Slice:
 		return "list of " + plural(kindName(t.Elem()))
 	case t.Kind() == reflect.Map, t.Kind() == reflect.Struct, t.Kind() == reflect.Pointer:

@@ -38,17 +38,15 @@ func write(b *strings.Builder, v reflect.Value, path string, depth int) {
 			write(b, f, at, depth+1)
 		case f.Kind() == reflect.Map && f.Len() == 0:
 			fmt.Fprintf(b, "%s%s: {}\n", indent, name)
-		case at == "apps":
-			fmt.Fprintf(b, "%s%s:\n", indent, name)
-			apps := f.Interface().(map[string]App)
-			for _, app := range sortedNames(apps) {
-				fmt.Fprintf(b, "%s  %s:\n", indent, text(app))
-				write(b, reflect.ValueOf(apps[app]), join(at, app), depth+2)
-			}
 		case f.Kind() == reflect.Map:
 			fmt.Fprintf(b, "%s%s:\n", indent, name)
-			for _, key := range sortedNames(f.Interface().(map[string]string)) {
-				fmt.Fprintf(b, "%s  %s: %q\n", indent, text(key), mask)
+			for _, key := range sortedKeys(f) {
+				if entry := f.MapIndex(reflect.ValueOf(key)); entry.Kind() == reflect.Struct {
+					fmt.Fprintf(b, "%s  %s:\n", indent, text(key))
+					write(b, entry, join(at, key), depth+2)
+				} else {
+					fmt.Fprintf(b, "%s  %s: %q\n", indent, text(key), mask)
+				}
 			}
 		default:
 			fmt.Fprintf(b, "%s%s: %s\n", indent, name, scalar(f, true))
@@ -83,6 +81,8 @@ func scalar(v reflect.Value, quoted bool) string {
 		return strconv.FormatBool(x)
 	case int:
 		return strconv.Itoa(x)
+	case float64:
+		return strconv.FormatFloat(x, 'g', -1, 64)
 	}
 	if v.Kind() != reflect.Slice {
 		return ""
@@ -130,6 +130,15 @@ func text(s string) string {
 		return s
 	}
 	return strconv.Quote(s)
+}
+
+func sortedKeys(m reflect.Value) []string {
+	names := make([]string, 0, m.Len())
+	for _, key := range m.MapKeys() {
+		names = append(names, key.String())
+	}
+	slices.Sort(names)
+	return names
 }
 
 func sortedNames[T any](m map[string]T) []string {

@@ -116,6 +116,8 @@ func script(t *testing.T, b blocks.Block) {
 		t.Fatal(err)
 	}
 	clock, journal, quiet := sim.NewClock(sim.Epoch), runtime.NewMemoryJournal(0), slog.New(slog.DiscardHandler)
+	live := &call.Live{}
+	modules = append(modules, bindcall.NewCalls(bindcall.CallsOptions{Live: live}))
 	rt, err := runtime.New(runtime.Config{
 		Callbacks: bindcall.Callbacks, Modules: modules, Stdlib: stdlib.Files(), Clock: clock, Journal: journal, Logger: quiet,
 		Settings: map[string]runtime.Settings{"desk": {Env: map[string]string{"CRM_URL": crm.URL}}},
@@ -129,11 +131,11 @@ func script(t *testing.T, b blocks.Block) {
 		t.Fatal(err)
 	}
 	handler := bindcall.NewHandler(bindcall.Options{
-		Runtime: rt, Stream: stream.New, Logger: quiet, Fault: call.FaultPolicy{Say: "Please hold the line.", Forward: "14155550100"},
+		Runtime: rt, Stream: stream.New, Live: live, Logger: quiet, Fault: call.FaultPolicy{Say: "Please hold the line.", Forward: "14155550100"},
 	})
 	// One driver for all calls, so that each has an id of its own.
 	ids := 0
-	options := sim.Options{Clock: clock, NewID: func() string { ids++; return "id" + string(rune('a'+ids)) }}
+	options := sim.Options{Clock: clock, Live: live, NewID: func() string { ids++; return "id" + string(rune('a'+ids)) }}
 	for _, note := range b.Notes {
 		if steps, ok := strings.CutPrefix(note, "call: "); ok {
 			play(t, sim.Dial(t, handler).With(options).App("desk"), steps, journal)
@@ -182,6 +184,10 @@ func play(t *testing.T, phone *sim.Phone, steps string, journal *runtime.MemoryJ
 			phone.Ends(call.Side(value(m)))
 		case "records":
 			ok = has(func(e sim.Entry) bool { return e.Kind == sim.Recording })
+		case "announced":
+			ok = has(func(e sim.Entry) bool {
+				return e.Kind == sim.Announced && strings.Contains(e.Prompt.String(), value(m))
+			})
 		case "streams":
 			ok = has(func(e sim.Entry) bool { return e.Kind == sim.StreamSent && strings.Contains(e.Text, "streamAudio") })
 		case "fails":

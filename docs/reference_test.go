@@ -46,7 +46,7 @@ Where a default is called PIOPIY's, piopiyd sends nothing and the platform decid
 https://doc.telecmi.com/piopiy. Times are milliseconds as a number, or text such as "20s" or "2m"; times since 1970 are
 in milliseconds. An option that does not exist, or a value that does not fit, is a TypeError that says what would.
 
-Imports: ` + "`piopiy`, `piopiy/pcmo`, `piopiy/kv`, `piopiy/env`, `piopiy/crypto`, `piopiy/account`, `piopiy/hours`" + `, your own files
+Imports: ` + "`piopiy`, `piopiy/pcmo`, `piopiy/calls`, `piopiy/kv`, `piopiy/env`, `piopiy/crypto`, `piopiy/account`, `piopiy/hours`" + `, your own files
 by relative path, JSON files, and packages in a ` + "`node_modules`" + ` below the scripts folder. Node's own modules are not there.
 `
 
@@ -83,7 +83,7 @@ func reference(file *dts.File) string {
 				continue
 			}
 			flush()
-			fmt.Fprintf(&b, "\n### `%s`\n", strings.TrimSuffix(signature, ":"))
+			fmt.Fprintf(&b, "\n### %s\n", code(strings.TrimSuffix(signature, ":")))
 			if d.Doc != "" {
 				fmt.Fprintf(&b, "\n%s\n", prose(d.Doc))
 			}
@@ -100,9 +100,17 @@ func reference(file *dts.File) string {
 // item is a list item: what it looks like, and what it is.
 func item(signature, doc string) string {
 	if doc == "" {
-		return "- `" + signature + "`"
+		return "- " + code(signature)
 	}
-	return "- `" + signature + "`  \n  " + prose(doc)
+	return "- " + code(signature) + "  \n  " + prose(doc)
+}
+
+// code quotes a signature, which may hold a template literal's quotes itself.
+func code(signature string) string {
+	if strings.Contains(signature, "`") {
+		return "`` " + signature + " ``"
+	}
+	return "`" + signature + "`"
 }
 
 // prose puts a documentation comment on one line.

@@ -104,7 +104,7 @@ func (s *CallSummary) take(entries []runtime.Entry) {
 	}
 	last := &entries[len(entries)-1]
 	s.Entries += uint64(len(entries))
-	if !last.Time.Before(s.Last) {
+	if !last.Time.Before(s.Last) && (last.Seq > 0 || s.LastKind == "") { // what stands beside a session ends none
 		s.Last, s.LastKind = last.Time, last.Kind
 	}
 	if last.Version != "" {

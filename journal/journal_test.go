@@ -184,6 +184,29 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// TestBesideTheSession has notes of a driver between a session's entries, and behind them: they leave no gap and do not
+// open a call again.
+func TestBesideTheSession(t *testing.T) {
+	j := open(t, journal.Options{})
+	note := func(after int) []runtime.Entry {
+		return []runtime.Entry{{Time: began.Add(time.Duration(after) * time.Second), Kind: "line"}}
+	}
+	end := turn(3, 1)
+	end[0].Kind = "end"
+	for _, part := range [][]runtime.Entry{note(0), turn(1, 1), note(1), turn(2, 1), end, note(4)} {
+		appendTurn(t, j, "support", "c", part)
+	}
+	if calls, err := j.Calls(t.Context(), journal.CallFilter{}); err != nil || len(calls) != 1 || calls[0].LastKind != "end" || calls[0].Entries != 6 {
+		t.Errorf("%+v, %v", calls, err)
+	}
+	appendTurn(t, j, "support", "c", turn(5, 1))
+	appendTurn(t, j, "support", "c", note(6))
+	got, _, err := j.Entries(t.Context(), "c")
+	if want := `0,1,0,2,3,0,gap 4 {"missing":1},5,0`; err != nil || numbers(got) != want {
+		t.Errorf("\n got %s\nwant %s, %v", numbers(got), want, err)
+	}
+}
+
 // TestOversizedTurn loses one turn only, and the call's timeline says so.
 func TestOversizedTurn(t *testing.T) {
 	j := open(t, journal.Options{})

@@ -118,6 +118,10 @@ func (g *gapFinder) add(dst, turn []runtime.Entry) []runtime.Entry {
 			g.behind = e
 			continue
 		}
+		if e.Seq == 0 { // stands beside the session
+			dst = append(dst, e)
+			continue
+		}
 		want := g.last.Seq + 1
 		if e.Seq < want {
 			want, g.behind = 1, runtime.Entry{}

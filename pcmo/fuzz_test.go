@@ -17,7 +17,7 @@ func seeds(f *testing.F) {
 		`[{"action":"bridge","from":14155550100,"connect":[{"type":"pstn","number":"+14155550101"}],"timeout":"2e1","ring_type":"group"}]`,
 		`[{"action":"connect","call":[{"user":101}],"record":1}]`,
 		`[{"action":"play_get_input","file_url":"http://h/x","action_url":"http://h/\u00e9?\ud800"}]`,
-		`[{"action":"stream","ws_url":"wss://h","voice_quality":16000,"stream_on_answer":"false"}]`,
+		`[{"action":"stream","ws_url":"wss://h","voice_quality":16000,"stream_on_answer":"false","events":1}]`,
 		`[{"action":"param","data":{"a":1e999,"b":-0.0,"c":"\u2028","a":true}}]`,
 		`[{"action":"connect","params":{"caller_id":14155550100,"metadata":{"a":1},"options":{"recording":{}}},"endpoints":[{"type":"agent","id":"` + agent + `","headers":{"X":"y"}}]}]`,
 		`[{"action":"play_get_input","prompt":{"type":"say","speed":0.5},"input":["dtmf"],"on_result":{"type":"pcmo","ref":"x"},"retries":{"max":1e400}}]`,
@@ -170,5 +170,5 @@ func randomAction(r *rand.Rand) pcmo.Action {
 		return &pcmo.PlayGetInput{FileURL: url, ActionURL: url, MaxDigit: maybe(), MaxRetry: maybe(), TimeoutSeconds: maybe()}
 	}
 	return &pcmo.Stream{WSURL: "ws://h.example", ListenMode: []pcmo.ListenMode{"", "both"}[r.IntN(2)],
-		VoiceQuality: []int{0, 8000, 16000}[r.IntN(3)], StreamOnAnswer: flag()}
+		VoiceQuality: []int{0, 8000, 16000}[r.IntN(3)], StreamOnAnswer: flag(), Events: r.IntN(2) == 1}
 }

@@ -13,6 +13,9 @@ type Stream struct {
 	VoiceQuality int
 	// StreamOnAnswer says to wait for the answer; see WaitsForAnswer.
 	StreamOnAnswer *bool
+	// Events asks for text frames beside the audio: dtmf, played, cleared, error and stop. The key "events" is
+	// piopiyd's own: PIOPIY sends none.
+	Events bool
 }
 
 // ListenMode says whose audio a stream carries.
@@ -62,6 +65,9 @@ func (a *Stream) AppendJSON(dst []byte) []byte {
 		dst = append(strconv.AppendInt(dst, int64(a.VoiceQuality), 10), '"')
 	}
 	dst = boolIf(dst, "stream_on_answer", a.StreamOnAnswer)
+	if a.Events {
+		dst = append(key(dst, "events"), "true"...)
+	}
 	return append(dst, '}')
 }
 
@@ -87,6 +93,11 @@ func (a *Stream) field(d *decoder, key []byte) bool {
 		return true
 	case "stream_on_answer":
 		return d.boolean(&a.StreamOnAnswer)
+	case "events":
+		var on *bool
+		ok := d.boolean(&on)
+		a.Events = on != nil && *on
+		return ok
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package stdlib_test
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	"github.com/piopiy/piopiyd/bindings"
 	bindcall "github.com/piopiy/piopiyd/bindings/call"
 	"github.com/piopiy/piopiyd/bindings/stream"
+	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sim"
 	"github.com/piopiy/piopiyd/runtime"
 	"github.com/piopiy/piopiyd/stdlib"
@@ -30,6 +32,7 @@ import * as envModule from 'piopiy/env'
 import * as cryptoModule from 'piopiy/crypto'
 import * as hoursModule from 'piopiy/hours'
 import * as accountModule from 'piopiy/account'
+import { calls } from 'piopiy/calls'
 const { Piopiy, pcmo, pipeline } = sdk
 
 const label = key => typeof key !== 'symbol' ? key : key.description.startsWith('Symbol.') ? key.description : ''
@@ -46,15 +49,28 @@ function showClass(name, C) {
 }
 function show(name, o) { report('interface ' + name, all(o)) }
 
-export function answer(call) {
+const isVerb = o => name => typeof o[name] === 'function'
+async function failing(verb) { try { await verb() } catch (e) { report('interface ' + e.name, own(e).filter(k => k !== 'message' && k !== 'stack').concat('name')) } }
+
+export async function answer(call) {
+  if (call.driver === 'cloud') return failing(() => call.say('hello'))
   report('globals', globals.filter(n => n in globalThis).concat([typeof require, typeof module, typeof exports].includes('undefined') ? [] : ['require', 'module', 'exports']))
   for (const [name, m] of Object.entries({ 'piopiy': require('piopiy'), 'piopiy/pcmo': require('piopiy/pcmo'), 'piopiy/kv': require('piopiy/kv'),
-    'piopiy/env': require('piopiy/env'), 'piopiy/crypto': require('piopiy/crypto') })) report('module ' + name, own(m).filter(k => k !== '__esModule'))
+    'piopiy/env': require('piopiy/env'), 'piopiy/crypto': require('piopiy/crypto'), 'piopiy/calls': require('piopiy/calls') })) report('module ' + name, own(m).filter(k => k !== '__esModule'))
   report('module piopiy/hours', Object.keys(hoursModule))
   report('module piopiy/account', Object.keys(accountModule))
   for (const name of globals) if (typeof globalThis[name] === 'function' && globalThis[name].prototype && /^[A-Z]/.test(name)) showClass(name, globalThis[name])
   for (const name of ['PiopiyAction', 'StreamAction', 'PipelineBuilder']) report('class ' + name, own(sdk[name].prototype).concat(own(new sdk[name]())))
-  show('Call', call)
+  const other = calls.get(call.id), doing = ['on', 'events']
+  report('interface Call', all(call).concat(verbs.filter(isVerb(call))))
+  report('interface CallVerbs', verbs.filter(isVerb(call)).filter(v => !doing.includes(v)))
+  report('interface OtherCall', all(other).concat(verbs.filter(isVerb(other))).filter(v => !doing.includes(v)))
+  show('calls', calls); show('CallInfo', calls.list()[0])
+  show('MadeCall', await calls.make({ to: '14155550101' }))
+  show('GatherResult', await call.gather({ say: 'Press a key' }))
+  show('RecordResult', await call.record({ maxLength: '1s' }))
+  show('DialResult', await call.dial('14155550101'))
+  await failing(() => call.transfer('14155550102', { warm: true }))
   show('Console', console); show('Crypto', crypto); show('SubtleCrypto', crypto.subtle); show('KV', kv); show('EnvReader', env)
   show('hours', hoursModule.hours)
   const body = new Response('x').body
@@ -66,7 +82,7 @@ export function answer(call) {
   report('interface ErrorConstructor', has(Error, members.ErrorConstructor)); report('interface RegExpConstructor', has(RegExp, members.RegExpConstructor))
   Error.captureStackTrace({}); RegExp.escape('')
   for (const [name, f] of Object.entries(refused)) {
-    try { f() } catch (e) {
+    try { await f(call) } catch (e) {
       const options = /the options are (.*)$/.exec(e.message)
       report('options ' + name, options ? options[1].split(', ') : ['?', e.message])
     }
@@ -75,7 +91,10 @@ export function answer(call) {
 }
 function next(input, call) { show('CallInput', input); return pcmo().stream(call.streamUrl) }
 export function event(e) { show('CallEvent', e) }
-export function cdr(r) { show('CDR', r) }
+export async function cdr(r, call) {
+  show('CDR', r)
+  if (r.leg === 'a') await failing(() => call.say('too late'))
+}
 export function stream(socket) {
   show('Stream', socket)
   try { socket.play('', { nonsense: 1 }) } catch (e) { report('options PlayOptions', /the options are (.*)$/.exec(e.message)[1].split(', ')) }
@@ -89,6 +108,19 @@ const refused = {
   PipelineConnectOptions: () => pipeline().connect(14155550101, { nonsense: 1 }),
   PipelineDigits: () => pipeline().input(next, { nonsense: 1 }),
   RequestInit: () => new Request('https://h', { nonsense: 1 }),
+  VoiceOptions: call => call.say('a', { nonsense: 1 }),
+  PlaySoundOptions: call => call.play('a.wav', { nonsense: 1 }),
+  AnnounceOptions: call => call.announce('a', { nonsense: 1 }),
+  GatherOptions: call => call.gather({ nonsense: 1 }),
+  RecordOptions: call => call.record({ nonsense: 1 }),
+  DialOptions: call => call.dial('a', { nonsense: 1 }),
+  TransferOptions: call => call.transfer('a', { nonsense: 1 }),
+  ConferenceOptions: call => call.conference('a', { nonsense: 1 }),
+  HoldOptions: call => call.hold({ nonsense: 1 }),
+  MuteOptions: call => call.mute({ nonsense: 1 }),
+  SendDigitsOptions: call => call.sendDigits('1', { nonsense: 1 }),
+  CallStreamOptions: call => call.stream('wss://h', { nonsense: 1 }),
+  MakeCallOptions: () => calls.make({ nonsense: 1 }),
 }
 `
 
@@ -188,8 +220,8 @@ func declaredNames(file *dts.File) map[string][]string {
 				add("static "+d.Name, static...)
 			}
 		case "const":
-			if d.Name == "hours" {
-				add("interface hours", instance...)
+			if d.Name == "hours" || d.Name == "calls" {
+				add("interface "+d.Name, instance...)
 			}
 		}
 	}
@@ -212,10 +244,10 @@ func walkLive(t *testing.T, declared map[string][]string) (live map[string][]str
 	}
 	provided = without(provided, []string{"Intl", "Iterator"}) // the language's own, declared by TypeScript
 	seen := &reports{names: map[string][]string{}}
-	clock := sim.NewClock(sim.Epoch)
-	quiet := slog.New(slog.DiscardHandler)
+	clock, under, quiet := sim.NewClock(sim.Epoch), &call.Live{}, slog.New(slog.DiscardHandler)
+	modules = append(modules, bindcall.NewCalls(bindcall.CallsOptions{Live: under, Originator: exchange{}}), seen)
 	rt, err := runtime.New(runtime.Config{
-		Callbacks: bindcall.Callbacks, Modules: append(modules, seen), Stdlib: stdlib.Files(), Clock: clock, Logger: quiet,
+		Callbacks: bindcall.Callbacks, Modules: modules, Stdlib: stdlib.Files(), Clock: clock, Logger: quiet,
 		Settings: map[string]runtime.Settings{"test": {Env: map[string]string{}}},
 	})
 	if err != nil {
@@ -228,13 +260,16 @@ func walkLive(t *testing.T, declared map[string][]string) (live map[string][]str
 			members[name] = names
 		}
 	}
-	constants := "const globals = " + literal(t, without(declared["globals"], []string{"require", "module", "exports"})) + ", members = " + literal(t, members) + "\n"
+	constants := "const globals = " + literal(t, without(declared["globals"], []string{"require", "module", "exports"})) + ", members = " + literal(t, members) + ", verbs = " + literal(t, bindcall.Verbs()) + "\n"
 	source := fstest.MapFS{"test.js": {Data: []byte(constants + walk)}}
 	if _, err := rt.Load(t.Context(), "test", runtime.FS(source), "test.js"); err != nil {
 		t.Fatal(err)
 	}
-	handler := bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Logger: quiet})
-	transcript := sim.Dial(t, handler).With(sim.Options{Clock: clock}).Press("1").Transcript()
+	handler := bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Live: under, Logger: quiet})
+	if _, err := handler.Answer(t.Context(), &call.Call{ID: "hook", App: "test", Driver: "cloud"}); err != nil {
+		t.Error(err)
+	}
+	transcript := sim.Dial(t, handler).With(sim.Options{Clock: clock, Live: under}).Press("1,-,1").Callee("14155550102=busy").Transcript()
 	for _, e := range transcript.Entries {
 		if e.Kind == sim.Problem || e.Error != "" {
 			t.Logf("%s", transcript)
@@ -263,6 +298,13 @@ func without(list, drop []string) []string {
 		}
 	}
 	return rest
+}
+
+// exchange places no calls, but says that it does.
+type exchange struct{}
+
+func (exchange) Originate(context.Context, call.Order) (*call.Call, error) {
+	return &call.Call{ID: "made", RequestID: "asked"}, nil
 }
 
 // reports is a module whose global report(what, names) tells the test.

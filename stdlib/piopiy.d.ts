@@ -6,7 +6,7 @@
 // A script exports at least one of them. They may be sync or async. What `answer` returns is performed on the call;
 // what the other three return is ignored. A script may export other functions too; `piopiyd run APP FUNCTION` calls them.
 
-/** Decides what happens to a new call. Returning nothing hangs up. */
+/** Decides what happens to a new call: by verbs, and by what it returns. Returning nothing hangs up when it is done. */
 type AnswerCallback = (call: Call) => Reply | Promise<Reply>
 /** Hears what happens, live. Delivered at least until it succeeds once: throw, and the event comes again later. */
 type EventCallback = (event: CallEvent, call: Call) => unknown
@@ -25,7 +25,9 @@ type Reply = PcmoChain | PipelineChain | PcmoDocument | { PCMO(): unknown } | vo
 type Continuation = (input: CallInput, call: Call) => Reply | Promise<Reply>
 
 /** A length of time: milliseconds as a number, or text such as "500ms", "20s", "2m", "1h30m". */
-type Duration = number | string
+type Duration = number | DurationText
+/** The texts among them; a text made at run time needs `as DurationText`. */
+type DurationText = `${number}ms` | `${number}s` | `${number}m` | `${number}h` | `${number}h${number}m` | `${number}m${number}s` | `${number}h${number}m${number}s`
 
 /** A phone number: digits with country code, as text (a leading + is dropped) or as a number. */
 type PhoneNumber = string | number
@@ -33,8 +35,8 @@ type PhoneNumber = string | number
 //# The call
 // One object for the whole call: what you put on it stays there until the call is over.
 
-/** One phone call. */
-interface Call {
+/** One phone call, and what can be asked of it: see Verbs below. */
+interface Call extends CallVerbs {
   /** The call's id: PIOPIY's cmiuuid. */
   readonly id: string
   /** The name of the app that answers. */
@@ -57,6 +59,13 @@ interface Call {
   readonly streamUrl: string
   /** The version of the app that this call runs: the first 12 digits of its hash. */
   readonly version: string
+  /**
+   * Listens to the call's live events of one status, or of all ("*"), besides the event callback and in the same order. An
+   * exception that escapes a listener ends the session. At most 50 functions listen to one call.
+   */
+  on(status: ListenedStatus, listener: (event: CallEvent) => unknown): void
+  /** The call's live events from now on, for `for await`; the iteration ends after the call's hang-up. Of those that wait to be read the last 1000 are kept. */
+  events(): AsyncIterableIterator<CallEvent>
   [note: string]: unknown
 }
 
@@ -75,10 +84,15 @@ interface CallInput {
   readonly extra_params: string
 }
 
+/** What a live event can say. */
+type EventStatus = 'started' | 'ringing' | 'answered' | 'bridged' | 'hangup' | 'missed' | 'stream_connected' | 'stream_disconnected' | 'stream_error'
+/** What call.on() can listen to. */
+type ListenedStatus = Exclude<EventStatus, 'missed'> | '*'
+
 /** A live event. */
 interface CallEvent {
   /** What happened, in one vocabulary for the platform's old and new names. */
-  readonly status: 'started' | 'ringing' | 'answered' | 'bridged' | 'hangup' | 'missed' | 'stream_connected' | 'stream_disconnected' | 'stream_error'
+  readonly status: EventStatus
   /** The status as the platform wrote it, such as "in_answered". */
   readonly wireStatus: string
   /** The party it is about: a is the first, b the one that was dialled. */
@@ -117,6 +131,392 @@ interface CDR {
   readonly extraParams: string
   /** The record exactly as it was received. */
   readonly raw: any
+}
+
+//# Verbs
+// A verb asks something of a call and returns a promise: `await` it, and the next line runs when the caller has heard the
+// text, pressed the digits, or talked. A script may wait in verbs as long as the call lasts.
+//
+// What interrupts what, in one rule: verbs that use the line (answer, say, play, gather, record, dial, conference, stream,
+// pause, a warm transfer) wait for each other in the order they were called. While a document is performed such a verb
+// stops the action under way, and afterwards the document goes on with the action after it. While two parties talk say and
+// play are heard by both and interrupt nothing. announce, stop, hold, mute, sendDigits and the recording verbs never wait and
+// never interrupt, but stop, which silences every prompt. perform, and transfer without warm, take the place of what is
+// performed. hangup and reject end the call.
+//
+// announce, hold, mute, sendDigits, refer and the recording verbs are for a call that has been answered.
+//
+// When the call ends every verb under way, and every later one, rejects with a HangupError, whoever hung up. A script need
+// not catch it: it is no fault. What stands in finally or after a catch gets 5 s before the CDR is handed over.
+//
+// All verbs work on the drivers "sip" and "sim". On the platform's cloud they reject with an UnsupportedError: there,
+// return a document. Arguments that do not fit reject with a TypeError that names what would.
+
+/** What can be asked of a call: of the script's own, and of another one of its app (calls.get). */
+interface CallVerbs {
+  /** Answers the call, if that has not been done. Verbs that need the caller's ear or voice answer by themselves. */
+  answer(): Promise<void>
+  /** Refuses the call: hangup with the cause CALL_REJECTED, or another. */
+  reject(cause?: HangupCause): Promise<void>
+  /** Ends the call, with the cause NORMAL_CLEARING or another: 1 to 64 of A-Z, 0-9 and _. */
+  hangup(cause?: HangupCause): Promise<void>
+  /** Keeps the line open and silent for a time. */
+  pause(time: Duration): Promise<void>
+  /** Says a text, and settles at its end. While two parties talk both hear it. */
+  say(text: string, options?: VoiceOptions): Promise<void>
+  /** Plays a file or URL, or up to 100 of them one after the other, and settles at the end. While two parties talk both hear it. */
+  play(sound: string | string[], options?: PlaySoundOptions): Promise<void>
+  /** Plays a prompt over what a party hears, whatever that is, and settles at its end. Interrupts nothing. */
+  announce(prompt: Prompt, options?: AnnounceOptions): Promise<void>
+  /** Silences every prompt and announcement that plays: the verb that played it settles as if it had come to its end. */
+  stop(): Promise<void>
+  /** Asks for digits, words or both, as often as retries allow, and settles with what came. The caller may answer while the prompt still plays. It does not reject because nothing came: look at valid. */
+  gather(options?: GatherOptions & SayOrPlay): Promise<GatherResult>
+  /** Records a message: until the finish key, the longest time, or the caller's hang-up. Then it rejects, and the recording stands in the CDR. */
+  record(options?: RecordOptions & SayOrPlay): Promise<RecordResult>
+  /** Begins to record the call, until it ends or stopRecording. Does nothing while a recording is under way. */
+  startRecording(): Promise<void>
+  /** Ends the recording. This and the two below reject when there is none. */
+  stopRecording(): Promise<void>
+  /** Leaves out of the recording what is said from now on, such as a card number; resumeRecording goes on. */
+  pauseRecording(): Promise<void>
+  resumeRecording(): Promise<void>
+  /**
+   * Rings somebody and, when they answer, lets the two talk. Settles when that is over, or when nobody has answered: look at status.
+   * @param to a number with country code, a SIP address, or the name of a SIP user; or up to 50 of them. A list within the list rings at once
+   */
+  dial(to: string | (string | string[])[], options?: DialOptions): Promise<DialResult>
+  /**
+   * Hands the call over. With warm: the other is rung while the caller waits, and the promise settles once the two talk, or rejects with
+   * a TransferError and the call goes on as before. Without: a connect to them takes the place of what is performed, as perform does. When the two have talked the call ends.
+   * @param to a number with country code, a SIP address, or the name of a SIP user
+   */
+  transfer(to: string, options?: TransferOptions): Promise<void>
+  /** The same as perform. */
+  transfer(document: Reply): Promise<void>
+  /** Asks the caller's phone to call somebody else itself (SIP REFER) and then ends the call. Rejects when the phone does not do it. */
+  refer(to: string): Promise<void>
+  /** Takes the call into a conference with all calls of the app that name the same room, of 1 to 100 characters. Settles when it has left: by leave, or because everybody was sent away. */
+  conference(room: string, options?: ConferenceOptions): Promise<void>
+  /** Leaves the conference. Does nothing outside of one. */
+  leave(): Promise<void>
+  /** Puts the caller on hold, with music: a file or URL, or the driver's own. */
+  hold(options?: HoldOptions): Promise<void>
+  unhold(): Promise<void>
+  /** Lets a party no longer be heard. */
+  mute(options?: MuteOptions): Promise<void>
+  unmute(options?: MuteOptions): Promise<void>
+  /** Sends 1 to 100 DTMF digits of 0-9, *, # and A-D. Settles when the last one is on its way. */
+  sendDigits(digits: string, options?: SendDigitsOptions): Promise<void>
+  /** Opens a media WebSocket to a server; call.streamUrl is the app's own. Settles when that is done; a failure is the event stream_error. The call lasts as long as the stream. */
+  stream(url: string, options?: CallStreamOptions): Promise<void>
+  /** Lets a document take the place of what is performed. Called while answer runs, it is performed when answer is done, in place of what it returns. Settles at once. */
+  perform(document: Reply): Promise<void>
+}
+
+/** Why a call ends; carriers know others too. */
+type HangupCause = 'NORMAL_CLEARING' | 'USER_BUSY' | 'NO_ANSWER' | 'CALL_REJECTED' | 'NO_ROUTE_DESTINATION' | 'NORMAL_TEMPORARY_FAILURE' | 'SWITCH_CONGESTION' | (string & {})
+/** Who ended something: the party of leg a, that of leg b, the script, or piopiyd itself. */
+type CallSide = 'caller' | 'callee' | 'app' | 'platform'
+/** A key of a phone. */
+type PhoneKey = '0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '*' | '#' | 'A' | 'B' | 'C' | 'D'
+/** Something for the ear: a text to say, or audio to play by file name or URL. */
+type Prompt = string | { say: string, play?: undefined } | { play: string, say?: undefined }
+/** Of the options say and play at most one may stand. */
+type SayOrPlay = { say?: string, play?: undefined } | { say?: undefined, play?: string }
+
+/** How a text is said. */
+interface VoiceOptions {
+  /** The language (BCP 47), such as "en-IN"; the driver's own when it is left out, as for the other two. */
+  language?: string
+  /** The voice, by the speech provider's name for it. */
+  voice?: string
+  /** The speed: 1 is the voice's own. */
+  speed?: number
+}
+
+interface PlaySoundOptions {
+  /** How often the sounds are played, 1 to 1000 (default 1). */
+  loop?: number
+}
+
+interface AnnounceOptions extends VoiceOptions {
+  /** Who hears it (default both). */
+  to?: 'caller' | 'callee' | 'both'
+}
+
+/** What gather asks for. */
+interface GatherOptions extends VoiceOptions {
+  /** The text to say first. Give say or play, or neither to listen in silence. */
+  say?: string
+  /** The file or URL to play first. */
+  play?: string
+  /** How many digits there must be, 1 to 100 (default 1). */
+  minDigits?: number
+  /** How many digits end the input, 1 to 100 (default minDigits). */
+  maxDigits?: number
+  /** A key that ends the input and is not part of it, "" for none (default none). */
+  finishOnKey?: PhoneKey | ''
+  /** How long to wait for the first digit or word after the prompt (default 5 s). */
+  timeout?: Duration
+  /** How long to wait for each digit after the first (default timeout). */
+  digitTimeout?: Duration
+  /** How often to ask again, 0 to 100 (default 0). */
+  retries?: number
+  /** What is heard instead of the prompt when nothing came and it is asked again (default the prompt). */
+  noInput?: Prompt
+  /** The same for too few digits, and for what validate refused. */
+  invalid?: Prompt
+  /** Judges what came, the digits or else the words: false asks again. An exception rejects the gather. */
+  validate?: (answer: string, result: GatherResult) => boolean | Promise<boolean>
+  /** Whether words are taken (default false). */
+  speech?: boolean
+  /** Whether digits are taken where words are (default true). */
+  digits?: boolean
+  /** Whether digits pressed before are forgotten (default false). */
+  flush?: boolean
+}
+
+/** What came of a gather. */
+interface GatherResult {
+  /** The digits pressed, without the finish key; "" when none came. */
+  readonly digits: string
+  /** The words said; "" when none came. */
+  readonly speech: string
+  /** Whether enough came, and validate found it right. */
+  readonly valid: boolean
+  /** How often it was asked. */
+  readonly attempts: number
+}
+
+/** How a message is recorded. */
+interface RecordOptions extends VoiceOptions {
+  /** The text to say first. Give say or play, or neither. */
+  say?: string
+  /** The file or URL to play first. */
+  play?: string
+  /** Whether a tone is played before (default true). */
+  beep?: boolean
+  /** The longest message (default 10 min). */
+  maxLength?: Duration
+  /** The key that ends it, "" for none (default #). */
+  finishOnKey?: PhoneKey | ''
+  /** The file's format, where the driver can write both. */
+  format?: 'wav' | 'mp3'
+  /** One track, or the caller on the left and what the caller hears on the right. */
+  channels?: 'single' | 'dual'
+}
+
+/** A recorded message. */
+interface RecordResult {
+  /** Its name among the recordings. */
+  readonly file: string
+  /** Where it can be had, "" when nowhere. */
+  readonly url: string
+  /** Its length in seconds. */
+  readonly duration: number
+}
+
+/** How somebody is dialled. */
+interface DialOptions {
+  /** sequential rings one after the other (default), group all at once. */
+  strategy?: 'sequential' | 'group'
+  /** How long each rings, or each group (default 40 s). */
+  timeout?: Duration
+  /** How long the talk may last (default 90 min). */
+  maxDuration?: Duration
+  /** The number that the phones show (default the app's own in this call). */
+  callerId?: string
+  /** Whether the talk is recorded (default false). */
+  record?: boolean
+  /** What the caller hears meanwhile, a file or URL (default a ringing tone). */
+  music?: string
+  /** What the one who answers hears before the caller. */
+  whisper?: Prompt
+  /** The key that whoever answers must press within 10 s to take the call; else they count as missed. */
+  accept?: PhoneKey
+  /** Whether an answering machine counts as missed, with the cause MACHINE_DETECTED (default false). */
+  machineDetection?: boolean
+  /** SIP headers sent along: at most 20, of one line and 1024 characters each. */
+  headers?: Record<string, string>
+}
+
+/** What came of a dial. */
+interface DialResult {
+  readonly status: 'answered' | 'missed'
+  /** The id of the leg that answered, or was missed last: legId in its events and CDR. */
+  readonly id: string
+  /** Who answered, as they were dialled; "" when nobody did. */
+  readonly to: string
+  /** Why the talk ended, or why the last one was missed, such as USER_BUSY or NO_ANSWER. */
+  readonly cause: HangupCause
+  /** Who ended it. */
+  readonly by: CallSide
+  /** How long they talked, in seconds. */
+  readonly duration: number
+}
+
+/** How a call is handed over. */
+interface TransferOptions {
+  /** Whether the other is asked first (default false). confirm, whisper, music and headers are for that. */
+  warm?: boolean
+  /** How long they ring (default 40 s); whole seconds without warm. */
+  timeout?: Duration
+  /** How long the talk may last (default 90 min); whole seconds without warm. */
+  maxDuration?: Duration
+  /** The number that they see (default the app's own in this call). */
+  callerId?: string
+  /** Whether they must press 1 to take the call (default false). */
+  confirm?: boolean
+  /** What they hear first. */
+  whisper?: Prompt
+  /** What the caller hears meanwhile, a file or URL. */
+  music?: string
+  /** SIP headers sent along, as for dial. */
+  headers?: Record<string, string>
+}
+
+interface ConferenceOptions {
+  /** Whether the call only listens (default false). */
+  muted?: boolean
+  /** Whether the conference ends for everybody when this call leaves it (default false). */
+  endOnLeave?: boolean
+}
+
+interface HoldOptions {
+  /** The music: a file or URL. */
+  music?: string
+}
+
+interface MuteOptions {
+  /** Who is no longer heard, or is again (default both). */
+  party?: 'caller' | 'callee' | 'both'
+}
+
+interface SendDigitsOptions {
+  /** Who hears them (default both). */
+  to?: 'caller' | 'callee' | 'both'
+}
+
+/** How call.stream sends audio. */
+interface CallStreamOptions {
+  /** Whose audio is sent (default caller). */
+  listen?: 'caller' | 'callee' | 'both'
+  /** The sample rate in Hz (default 8000). */
+  sampleRate?: 8000 | 16000
+  /** Whether text frames come beside the audio: dtmf, played, cleared, error and stop (default false). */
+  events?: boolean
+}
+
+/** The call is over: what every verb under way rejects with, and every later one. Tell it by its name, as all errors of verbs: `error.name === 'HangupError'`. */
+interface HangupError extends Error {
+  readonly name: 'HangupError'
+  /** Who hung up; not there when a verb came only after the end. */
+  readonly by?: CallSide
+  /** Why, such as NORMAL_CLEARING; not there when by is not. */
+  readonly cause?: HangupCause
+  /** The cause; NORMAL_CLEARING where it is not known any more. */
+  readonly code: HangupCause
+}
+
+/** What carries the call cannot do this. */
+interface UnsupportedError extends Error {
+  readonly name: 'UnsupportedError'
+  /** What was asked for, and the driver that cannot. */
+  readonly verb: string
+  readonly driver: string
+  readonly code: 'UNSUPPORTED'
+}
+
+/** A warm transfer failed; the call goes on as before. */
+interface TransferError extends Error {
+  readonly name: 'TransferError'
+  /** Why, in the words of the platform's v3 API. */
+  readonly reason: TransferReason
+  /** Why, as the carrier reported it. */
+  readonly cause: HangupCause
+  /** The same as reason. */
+  readonly code: TransferReason
+}
+
+type TransferReason = 'busy' | 'no_answer' | 'rejected' | 'invalid_number' | 'unreachable' | 'call_barred' | 'network_error'
+
+//# Other calls: piopiy/calls
+// A script reaches the calls of its own app that are under way where piopiyd carries them, and places new ones.
+
+declare module 'piopiy/calls' {
+  /** The calls of this app. */
+  export const calls: {
+    /** A call under way, by its id or by the requestId that placing it returned; undefined when it has ended, is not there, or is another app's. */
+    get(id: string): OtherCall | undefined
+    /** The calls under way, the oldest first. */
+    list(): CallInfo[]
+    /**
+     * Places a call. When it is answered the document is performed or, without one, this app's answer is called. Settles as soon as the call is on its way; what becomes of it is in its events and CDR.
+     * @throws TypeError for options that do not fit; the promise rejects with an UnsupportedError where nothing can place calls
+     */
+    make(options: MakeCallOptions): Promise<MadeCall>
+  }
+  export default calls
+}
+
+/** A call as calls.list() shows it: how it stood then. */
+interface CallInfo {
+  readonly id: string
+  /** The id that placing it returned; "" for inbound calls. */
+  readonly requestId: string
+  readonly app: string
+  readonly driver: string
+  readonly direction: 'inbound' | 'outbound'
+  readonly from: string
+  readonly to: string
+  /** When it began, in milliseconds since 1970. */
+  readonly time: number
+  readonly status: 'started' | 'ringing' | 'answered' | 'bridged' | 'hangup'
+  /** Whether the caller is on hold. */
+  readonly held: boolean
+}
+
+/** Another call of the app: how it stood when it was got, and its verbs. */
+interface OtherCall extends CallVerbs {
+  readonly id: string
+  /** The id that placing it returned; "" for inbound calls. */
+  readonly requestId: string
+  readonly app: string
+  readonly driver: string
+  readonly direction: 'inbound' | 'outbound'
+  readonly from: string
+  readonly to: string
+  /** When it began, in milliseconds since 1970. */
+  readonly time: number
+  readonly status: 'started' | 'ringing' | 'answered' | 'bridged' | 'hangup'
+  /** Whether the caller is on hold. */
+  readonly held: boolean
+}
+
+/** The call to place. */
+interface MakeCallOptions {
+  /** Whom to call: a number with country code, a SIP address, or the name of a SIP user. */
+  to: string
+  /** The number that they see. */
+  from?: string
+  /** What is performed when they answer. Functions cannot stand in it. Without it this app's answer decides. */
+  pcmo?: Reply
+  /** What travels with the call: text, or an object that becomes JSON; at most 8 KiB. */
+  extraParams?: string | object
+  /** How long it rings (default 40 s). */
+  timeout?: Duration
+  /** How long the call may last (default 90 min). */
+  maxDuration?: Duration
+  /** Whether it is recorded from its answer on (default false). */
+  record?: boolean
+}
+
+/** A call that was placed. */
+interface MadeCall {
+  readonly id: string
+  /** The id in the requestId of its events and CDR. */
+  readonly requestId: string
 }
 
 //# Live audio
@@ -243,6 +643,8 @@ interface StreamOptions {
   rate?: 8000 | 16000
   /** Whether to wait until the call is answered. */
   onAnswer?: boolean
+  /** Whether text frames come beside the audio: dtmf, played, cleared, error and stop (piopiyd's addition, where it carries the call itself). */
+  events?: boolean
 }
 
 /** A classic document as a plain array: what goes over the wire, except that a function may stand at action_url. */
@@ -259,7 +661,7 @@ type PcmoAction =
   | { action: 'connect', connect: { type: 'sip', user: string }[], from?: PhoneNumber, duration?: number, timeout?: number, loop?: number, ring_type?: string, record?: boolean, call_type?: string }
   | { action: 'input', action_url: string | Continuation, max_digit?: number, timeout?: number }
   | { action: 'play_get_input', file_name?: string, file_url?: string, action_url: string | Continuation, max_digit?: number, max_retry?: number, timeout?: number }
-  | { action: 'stream', ws_url: string, listen_mode?: string, voice_quality?: string, stream_on_answer?: boolean }
+  | { action: 'stream', ws_url: string, listen_mode?: string, voice_quality?: string, stream_on_answer?: boolean, events?: boolean }
 
 /** A v3 document being built. */
 interface PipelineChain {

@@ -195,7 +195,7 @@ func (c *chain) targetURL(a runtime.Args, i int) string {
 
 func buildStream(_ *chain, a runtime.Args) call.Action {
 	url := a.String(0, "the WebSocket URL")
-	o := a.Options(1, "listen", "rate", "onAnswer")
+	o := a.Options(1, "listen", "rate", "onAnswer", "events")
 	action := &call.Stream{WSURL: url, ListenMode: call.ListenMode(o.String("listen", ""))}
 	if rate := countOption(a, o, "rate"); rate != nil {
 		if *rate == 0 {
@@ -206,6 +206,7 @@ func buildStream(_ *chain, a runtime.Args) call.Action {
 	if o.Has("onAnswer") {
 		action.StreamOnAnswer = new(o.Bool("onAnswer", false))
 	}
+	action.Events = o.Bool("events", false)
 	return action
 }
 

@@ -55,6 +55,7 @@ func TestChain(t *testing.T) {
 			`[{"action":"connect","connect":[{"type":"sip","user":"alice"},{"type":"sip","user":"1001"}],"timeout":20,"record":true,"call_type":"video"}]`},
 		{`pcmo().input('https://h.example/d', { maxDigits: 4, timeout: '7s' })`, `[{"action":"input","action_url":"https://h.example/d","max_digit":4,"timeout":7}]`},
 		{`pcmo().playGetInput('menu.wav', 'https://h.example/d', { retries: 0 })`, `[{"action":"play_get_input","file_name":"menu.wav","action_url":"https://h.example/d","max_retry":0}]`},
+		{`pcmo().stream('wss://h.example/s', { events: true })`, `[{"action":"stream","ws_url":"wss://h.example/s","events":true}]`},
 		{`pcmo().stream('wss://h.example/s?t=1', { listen: 'both', rate: 16000, onAnswer: false })`, `[{"action":"stream","ws_url":"wss://h.example/s?t=1","listen_mode":"both","voice_quality":"16000","stream_on_answer":false}]`},
 		{`pcmo().input(menu).playGetInput('m.wav', menu).hangup()`, `[{"action":"input","action_url":"https://hooks.example/1"},{"action":"play_get_input","file_name":"m.wav","action_url":"https://hooks.example/2"},{"action":"hangup"}]`},
 		{`JSON.parse(JSON.stringify(pcmo().speak('x').record()))`, `[{"action":"speak","text":"x"},{"action":"record"}]`},

@@ -79,7 +79,7 @@ func (c callCommand) Run(ctx context.Context, t terminal, g globals) error {
 	if own := cfg.Apps[who.App].Fault; own != nil {
 		policy = *own
 	}
-	options := sim.Options{Clock: now, Fault: faultPolicy(policy), Asker: web}
+	options := sim.Options{Clock: now, Fault: faultPolicy(policy), Asker: web, Live: e.live}
 	if !c.JSON {
 		options.Observe = func(e sim.Entry) { t.printf("%s\n", t.entry(e)) }
 	}

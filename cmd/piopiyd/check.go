@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/piopiy/piopiyd/config"
 	"github.com/piopiy/piopiyd/runtime"
 	"github.com/piopiy/piopiyd/server"
 )
@@ -32,7 +33,7 @@ type checked struct {
 
 // Run checks apps the way an edit is checked before it goes live.
 func (c checkCommand) Run(ctx context.Context, t terminal, g globals) error {
-	cfg, err := g.load()
+	cfg, err := g.loadChecked([]config.Check{checkSIP})
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ func running(t *testing.T, script string) *client {
 	cfg := config.Default()
 	cfg.Data = t.TempDir()
 	cfg.API.Token = "the-token-of-the-api"
+	cfg.SIP.Listen = "127.0.0.1:0"
 	files := fstest.MapFS{"hello.js": {Data: []byte(script)}}
 	d, err := startDaemon(t.Context(), cfg, func(ctx context.Context, rt *runtime.Runtime) error {
 		return rt.LoadAll(ctx, runtime.FS(files))

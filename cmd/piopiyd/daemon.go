@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -20,13 +21,14 @@ import (
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/config"
 	"github.com/piopiy/piopiyd/drivers/cloud"
+	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/journal"
 	"github.com/piopiy/piopiyd/runtime"
 	"github.com/piopiy/piopiyd/server"
 	"github.com/piopiy/piopiyd/stdlib"
 )
 
-// Daemon is a whole piopiyd: journal, scripts, hooks and HTTP.
+// Daemon is a whole piopiyd: journal, scripts, call engine, hooks and HTTP.
 //
 // Its life: startDaemon opens the journal, brings the stored versions back, loads the scripts and follows their
 // folder; Serve takes calls until its context ends and then drains; Close lets go of everything.
@@ -41,15 +43,21 @@ type Daemon struct {
 	hooks   *cloud.Hooks
 	server  *server.Server
 	metrics *server.Metrics
+	numbers map[string]string // apps by number
+	sip     *sip.Driver       // nil where SIP is not served
+	noSIP   string            // why not
+	live    call.Live         // its calls
+	records *records          // of ended calls
+	sipDone bool              // Serve has closed it
 
-	stop      context.CancelFunc
-	delivered chan struct{}
+	stop       context.CancelFunc
+	background sync.WaitGroup // what stop ends
 }
 
 // startDaemon returns a daemon that has loaded its scripts and is ready to serve. Scripts that cannot be loaded
 // are no error: the log and the API say what is wrong with them.
 func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Context, *runtime.Runtime) error, log *slog.Logger) (*Daemon, error) {
-	d := &Daemon{cfg: cfg, log: log, metrics: server.NewMetrics()}
+	d := &Daemon{cfg: cfg, log: log, metrics: server.NewMetrics(), numbers: numbersOf(cfg)}
 	var err error
 	if d.journal, err = openJournal(ctx, cfg, log); err != nil {
 		return nil, err
@@ -58,18 +66,24 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 		_ = d.journal.Close(ctx)
 		return nil, err
 	}
-	d.handler = newHandler(cfg, d.runtime, log)
+	d.records = newRecords(d.journal.KV(), cfg.Journal.MaxAge, log)
+	inbox := recordedInbox{d.journal.Inbox(), d.records}
+	d.handler = newHandler(cfg, d.runtime, &d.live, log)
 	faulted := func(app string) { d.metrics.Faulted(app, "web") }
 	if d.web, err = newWebApps(cfg, &webJournal{journal: d.journal, faulted: faulted, log: log}, log); err != nil {
 		d.runtime.Close()
 		_ = d.journal.Close(ctx)
 		return nil, err
 	}
-	d.calls = draining{d.web.or(d.handler), d.handler.Draining}
+	d.calls = byID{draining{d.web.or(d.handler), d.handler.Draining}, d.findApp}
 	d.hooks = cloud.NewHooks(cloud.Options{
-		Handler: d.calls, Inbox: d.journal.Inbox(), PublicURL: cfg.PublicURL, MaxBody: int64(cfg.Hooks.MaxBody), Logger: log,
+		Handler: d.calls, Inbox: inbox, PublicURL: cfg.PublicURL, MaxBody: int64(cfg.Hooks.MaxBody), Logger: log,
 		Secret: func(app string) string { return string(cfg.Apps[app].Token) },
 	})
+	if err = d.openSIP(inbox); err != nil {
+		_ = d.Close(ctx)
+		return nil, err
+	}
 	if d.server, err = d.newServer(); err != nil {
 		_ = d.Close(ctx)
 		return nil, err
@@ -81,13 +95,12 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 		_ = d.Close(ctx)
 		return nil, err
 	}
-	d.delivered = make(chan struct{})
-	go func() {
-		defer close(d.delivered)
+	d.background.Go(func() {
 		if err := d.journal.Inbox().Deliver(background, d.calls); err != nil {
 			log.Error("delivery of events and CDRs stopped", "error", err)
 		}
-	}()
+	})
+	d.background.Go(func() { d.records.run(background) })
 	return d, nil
 }
 
@@ -143,16 +156,22 @@ func runtimeConfig(cfg config.Config, j *journal.Journal, watch runtime.Observer
 	return rc, err
 }
 
-func newHandler(cfg config.Config, rt *runtime.Runtime, log *slog.Logger) *bindcall.Handler {
-	faults := map[string]call.FaultPolicy{}
+// newHandler returns what decides about calls by scripts. live knows the calls that they can control; may be nil.
+func newHandler(cfg config.Config, rt *runtime.Runtime, live *call.Live, log *slog.Logger) *bindcall.Handler {
+	return bindcall.NewHandler(bindcall.Options{
+		Runtime: rt, Fault: faultPolicy(cfg.Fault), Faults: faultPolicies(cfg), Stream: stream.New, Live: live, Logger: log,
+	})
+}
+
+// faultPolicies returns the policies of apps that have their own.
+func faultPolicies(cfg config.Config) map[string]call.FaultPolicy {
+	policies := map[string]call.FaultPolicy{}
 	for name, app := range cfg.Apps {
 		if app.Fault != nil {
-			faults[name] = faultPolicy(*app.Fault)
+			policies[name] = faultPolicy(*app.Fault)
 		}
 	}
-	return bindcall.NewHandler(bindcall.Options{
-		Runtime: rt, Fault: faultPolicy(cfg.Fault), Faults: faults, Stream: stream.New, Logger: log,
-	})
+	return policies
 }
 
 func appSettings(cfg config.Config) map[string]runtime.Settings {
@@ -195,8 +214,8 @@ func (d *Daemon) newServer() (*server.Server, error) {
 		return nil, fmt.Errorf("trusted_proxies: %w", err)
 	}
 	return server.New(server.Options{
-		Hooks: d.hooks, Access: access, Apps: appsView{d.runtime, d.cfg}, Calls: callsView{d.journal}, Token: string(d.cfg.API.Token),
-		TrustedProxies: proxies, Metrics: d.metrics, Ready: d.ready, Logger: d.log,
+		Hooks: d.hooks, Access: access, Apps: appsView{d.runtime, d.cfg}, Calls: callsView{d.journal, &d.live}, Token: string(d.cfg.API.Token),
+		REST: d.newREST(), TrustedProxies: proxies, Metrics: d.metrics, Ready: d.ready, Logger: d.log,
 	}), nil
 }
 
@@ -207,6 +226,9 @@ func (d *Daemon) gauges() {
 	d.metrics.Gauge("piopiyd_deliveries_waiting", "Events and CDRs that wait for their script.", func() float64 { return float64(j.Lag().Deliveries) })
 	d.metrics.Gauge("piopiyd_deliveries_oldest_seconds", "How long the oldest waiting event or CDR has waited.", func() float64 { return j.Lag().OldestDelivery.Seconds() })
 	d.metrics.Gauge("piopiyd_streams", "Media WebSockets open.", func() float64 { return float64(d.hooks.Streams()) })
+	if d.sip != nil {
+		d.measureSIP()
+	}
 }
 
 // ready reports why no call can be taken, or nil.
@@ -216,6 +238,9 @@ func (d *Daemon) ready() error {
 	}
 	if err := d.journal.Ready(); err != nil {
 		return err
+	}
+	if d.sip != nil && !d.sip.Serving() {
+		return errors.New("SIP is not served yet")
 	}
 	for _, a := range d.runtime.Apps() {
 		if a.Current() != nil {
@@ -231,17 +256,21 @@ func (d *Daemon) ready() error {
 // Serve takes calls from l until ctx ends. Then it refuses new ones, waits for those under way until the drain
 // deadline, and stops; what still held is in the error.
 func (d *Daemon) Serve(ctx context.Context, l net.Listener) error {
-	served := make(chan error, 1)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	served, carried := make(chan error, 1), make(chan error, 1)
 	go func() { served <- d.server.Serve(l) }()
+	go func() { carried <- d.carry(ctx) }()
 	select {
 	case err := <-served:
-		return err
+		stop()
+		return errors.Join(err, <-carried)
 	case <-ctx.Done():
 	}
 	d.log.Info("draining: new calls are refused", "deadline", d.cfg.Drain.Timeout, "holding", len(d.handler.Holding()))
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.Drain.Timeout)
 	defer cancel()
-	held := d.handler.Drain(drain)
+	held := errors.Join(d.handler.Drain(drain), <-carried)
 	d.hooks.Close()
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
@@ -250,13 +279,27 @@ func (d *Daemon) Serve(ctx context.Context, l net.Listener) error {
 	return errors.Join(held, err)
 }
 
+// carry lets the call engine take calls until ctx ends, and then waits for those under way until the drain deadline.
+func (d *Daemon) carry(ctx context.Context) error {
+	if d.sip == nil {
+		return nil
+	}
+	d.sipDone = true
+	err := d.sip.Serve(ctx, d.calls)
+	if errors.Is(err, context.Canceled) {
+		return errors.New("SIP calls under way were ended because drain.timeout was over")
+	}
+	return err
+}
+
 // Close stops deliveries, ends all sessions and closes the journal.
 func (d *Daemon) Close(ctx context.Context) error {
 	if d.stop != nil {
 		d.stop()
 	}
-	if d.delivered != nil {
-		<-d.delivered
+	d.background.Wait()
+	if d.sip != nil && !d.sipDone {
+		_ = d.sip.Close()
 	}
 	d.hooks.Close()
 	d.web.client.Close()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	bindcall "github.com/piopiy/piopiyd/bindings/call"
+	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/config"
 	"github.com/piopiy/piopiyd/journal"
 	"github.com/piopiy/piopiyd/runtime"
@@ -19,6 +20,7 @@ import (
 type engine struct {
 	rt      *runtime.Runtime
 	handler *bindcall.Handler
+	live    *call.Live
 }
 
 // newEngine returns an engine; set changes what the configuration says of its runtime.
@@ -28,12 +30,14 @@ func newEngine(cfg config.Config, set func(*runtime.Config)) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	live := &call.Live{}
+	rc.Modules = append(rc.Modules, bindcall.NewCalls(bindcall.CallsOptions{Live: live}))
 	set(&rc)
 	rt, err := runtime.New(rc)
 	if err != nil {
 		return nil, err
 	}
-	return &engine{rt: rt, handler: newHandler(cfg, rt, quiet)}, nil
+	return &engine{rt: rt, handler: newHandler(cfg, rt, live, quiet), live: live}, nil
 }
 
 func (e *engine) close() { e.rt.Close() }
@@ -88,12 +92,12 @@ func (o *offline) Rollback(ctx context.Context, app, id string) (server.Version,
 
 // Calls implements backend.
 func (o *offline) Calls(ctx context.Context, app string, limit int) ([]server.Call, error) {
-	return callsView{o.journal}.List(ctx, app, limit)
+	return callsView{o.journal, &call.Live{}}.List(ctx, app, limit)
 }
 
 // Timeline implements backend. Nothing new comes without a daemon, so that following ends with what is there.
 func (o *offline) Timeline(ctx context.Context, id string, _ bool) iter.Seq2[server.Entry, error] {
-	return callsView{o.journal}.Timeline(ctx, id, false)
+	return callsView{o.journal, &call.Live{}}.Timeline(ctx, id, false)
 }
 
 // Close implements backend.

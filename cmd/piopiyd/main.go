@@ -39,6 +39,7 @@ type commands struct {
 	Serve    serveCommand    `cmd:"" default:"withargs" help:"Answer calls with the scripts, and take every edit of them live (the default)."`
 	Check    checkCommand    `cmd:"" help:"Compile and try apps without serving them; say what is wrong and where."`
 	Init     initCommand     `cmd:"" help:"Begin with a template."`
+	Types    typesCommand    `cmd:"" help:"Write what an editor needs to complete and check scripts."`
 	Call     callCommand     `cmd:"" help:"Play a simulated call in the terminal, on a virtual clock."`
 	Run      runCommand      `cmd:"" help:"Call a function that a script exports, such as one that places a call, and print its result."`
 	Calls    callsCommand    `cmd:"" help:"List recent calls."`
@@ -61,12 +62,17 @@ const defaultConfig = "piopiyd.yaml"
 
 // load reads the configuration with the flags on top.
 func (g globals) load(more ...config.Override) (config.Config, error) {
+	return g.loadChecked(nil, more...)
+}
+
+// loadChecked is load with checks of what this machine must have.
+func (g globals) loadChecked(checks []config.Check, more ...config.Override) (config.Config, error) {
 	path, explicit := g.Config, true
 	if path == "" {
 		path, explicit = defaultConfig, false
 	}
 	overrides := append(given("scripts", g.Scripts, "--scripts"), given("data", g.Data, "--data")...)
-	return config.Load(path, explicit, os.Environ(), append(overrides, more...)...)
+	return config.LoadChecked(path, explicit, os.Environ(), checks, append(overrides, more...)...)
 }
 
 // given is an override by a flag, if the flag is set.

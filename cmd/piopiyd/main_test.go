@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 //	logged PATTERN          wait until the daemon has logged it
 //	exec post URL BODY      post, and print status and body
 //	exec post -until PATTERN URL BODY   post until the answer matches; %d in BODY counts
+//	sipport FILE            SIPPORT is the port of SIP that the banner in a file names
 //	webserver SECRET        start a web server that decides about calls; CRM is its address, and web.log what it was
 //	                        asked and told, with "signed" before what SECRET has signed
 //	exec try FILE           do what the curl line in a file says
@@ -48,7 +49,7 @@ func TestCommandLine(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": startCmd, "signal": signalCmd, "ended": endedCmd, "logged": loggedCmd, "webserver": webServerCmd,
+			"start": startCmd, "signal": signalCmd, "ended": endedCmd, "logged": loggedCmd, "webserver": webServerCmd, "sipport": sipPortCmd,
 		},
 	})
 }
@@ -78,7 +79,7 @@ func startCmd(ts *testscript.TestScript, _ bool, args []string) {
 	path, err := exec.LookPath("piopiyd")
 	ts.Check(err)
 	*p = process{errPath: ts.MkAbs("daemon.err"), exited: make(chan struct{})}
-	cmd := exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd := exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--sip-listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
 	cmd.Env = append(os.Environ(), "TZ=UTC")
 	for _, name := range []string{
@@ -119,6 +120,14 @@ func startCmd(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Setenv("ADDR", m[1])
 	ts.Setenv("PIOPIYD_LISTEN", m[2])
+}
+
+func sipPortCmd(ts *testscript.TestScript, _ bool, args []string) {
+	m := sipServed.FindStringSubmatch(ts.ReadFile(args[0]))
+	if m == nil {
+		ts.Fatalf("no address of SIP in:\n%s", ts.ReadFile(args[0]))
+	}
+	ts.Setenv("SIPPORT", m[1][strings.LastIndex(m[1], ":")+1:])
 }
 
 func signalCmd(ts *testscript.TestScript, _ bool, args []string) {

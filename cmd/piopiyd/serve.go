@@ -24,12 +24,13 @@ import (
 )
 
 type serveCommand struct {
-	Listen string `placeholder:"HOST:PORT" help:"Address to serve HTTP on (default 127.0.0.1:8080); port 0 takes a free one."`
+	Listen    string `placeholder:"HOST:PORT" help:"Address to serve HTTP on (default 127.0.0.1:8080); port 0 takes a free one."`
+	SIPListen string `name:"sip-listen" placeholder:"HOST:PORT" help:"Address to serve SIP on, UDP and TCP (default 127.0.0.1:5060); port 0 takes a free one; off serves none."`
 }
 
 // Run serves until a signal comes, then drains. A second signal ends it at once.
 func (c serveCommand) Run(ctx context.Context, t terminal, g globals) error {
-	cfg, err := g.load(given("listen", c.Listen, "--listen")...)
+	cfg, err := g.loadChecked([]config.Check{checkSIP}, append(given("listen", c.Listen, "--listen"), given("sip.listen", c.SIPListen, "--sip-listen")...)...)
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (t terminal) banner(cfg config.Config, found apps, address string, d *Daemo
 	if cfg.Journal.NATSURL != "" {
 		data = "NATS (journal.nats_url)"
 	}
-	t.printf("scripts  %s\ndata     %s\n\n", place, data)
+	t.printf("scripts  %s\ndata     %s\nSIP      %s\n\n", place, data, d.sipPlace())
 	if len(list) == 0 {
 		t.printf("There is no app yet: write %s, or begin with: piopiyd init\n", filepath.Join(cfg.Scripts, "hello.ts"))
 	} else {
@@ -164,6 +165,9 @@ func (t terminal) banner(cfg config.Config, found apps, address string, d *Daemo
 	}
 	if line := tryLine(cfg, address, list); line != "" {
 		t.printf("\nTry one:\n  %s\n", line)
+		if line := d.tryCall(list); line != "" {
+			t.printf("\nOr call it with a SIP phone, such as:\n  %s\n", line)
+		}
 	}
 	t.printf("\nSave a script and the next call runs it. Ctrl-C ends calls in good order and stops.\n")
 }
@@ -172,7 +176,7 @@ func (t terminal) banner(cfg config.Config, found apps, address string, d *Daemo
 // that answers.
 func tryLine(cfg config.Config, address string, list []server.App) string {
 	for _, a := range byPreference(list) {
-		if a.AnswerURL == "" && (a.Version == "" || !slices.Contains(a.Exports, "answer")) {
+		if !takesCalls(a) {
 			continue
 		}
 		settings := cfg.Apps[a.Name]
@@ -191,6 +195,11 @@ func tryLine(cfg config.Config, address string, list []server.App) string {
 			auth, address, path, to, time.Now().UnixMilli(), time.Now().Unix())
 	}
 	return ""
+}
+
+// takesCalls reports whether an app takes calls.
+func takesCalls(a server.App) bool {
+	return a.AnswerURL != "" || a.Version != "" && slices.Contains(a.Exports, "answer")
 }
 
 // byPreference puts the simplest template in front, where it is served.

@@ -127,7 +127,7 @@ func describe(e server.Entry) string {
 			Line, Column int
 			Source       string
 		}
-		Name, Message, Reply string
+		Name, Message, Reply, Action, Verb string
 	}
 	if err := json.Unmarshal(e.Data, &d); err != nil && e.Kind != "pcmo" {
 		return compact(e.Data)
@@ -151,6 +151,18 @@ func describe(e server.Entry) string {
 		return "the session begins"
 	case "end":
 		return "the session ends: " + d.Reason
+	case "verb":
+		return d.Verb
+	case "verb_end":
+		if d.Error != "" {
+			return d.Verb + " failed: " + d.Error
+		}
+		return d.Verb + " is done"
+	case "line":
+		if d.Error != "" {
+			return "failed: " + d.Error
+		}
+		return "performs " + d.Action
 	case "stream":
 		return d.State
 	case "policy":

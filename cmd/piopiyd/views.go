@@ -7,7 +7,9 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/config"
 	"github.com/piopiy/piopiyd/journal"
 	"github.com/piopiy/piopiyd/runtime"
@@ -97,7 +99,18 @@ func (v appsView) Rollback(ctx context.Context, name, id string) (server.Version
 }
 
 // callsView shows the journal's calls to the API.
-type callsView struct{ journal *journal.Journal }
+type callsView struct {
+	journal *journal.Journal
+	live    *call.Live // the calls that the engine carries now
+}
+
+// ended returns when a call ended. One that the engine still carries has not, though its session has nothing left to do.
+func (v callsView) ended(id string, session time.Time) time.Time {
+	if _, carried := v.live.Find(id); carried {
+		return time.Time{}
+	}
+	return session
+}
 
 func (v callsView) List(ctx context.Context, app string, limit int) ([]server.Call, error) {
 	summaries, err := v.journal.Calls(ctx, journal.CallFilter{App: app, Limit: limit})
@@ -108,7 +121,7 @@ func (v callsView) List(ctx context.Context, app string, limit int) ([]server.Ca
 	for i, s := range summaries {
 		list[i] = server.Call{ID: s.ID, App: s.App, Version: s.Version, Started: s.Started, Faults: s.Faults}
 		if s.LastKind == "end" {
-			list[i].Ended = s.Last
+			list[i].Ended = v.ended(s.ID, s.Last)
 		}
 	}
 	return list, nil
@@ -129,7 +142,7 @@ func (v callsView) Show(ctx context.Context, id string) (server.Call, error) {
 		case "fault":
 			c.Faults++
 		case "end":
-			c.Ended = e.Time
+			c.Ended = v.ended(id, e.Time)
 		}
 	}
 	return c, nil

@@ -157,9 +157,24 @@ func (c *Clock) pause() {
 	c.movers--
 }
 
-// changed moves time on when nobody is at work. It needs c.mu.
+// changed moves time on when nobody is at work, and nobody is about to because a context has ended. It needs c.mu.
 func (c *Clock) changed() {
-	if c.busy == 0 && c.movers > 0 && len(c.timers) > 0 {
+	if c.busy > 0 || c.movers == 0 {
+		return
+	}
+	for a := range c.alarms {
+		if a.ctx.Err() == nil {
+			continue
+		}
+		delete(c.alarms, a)
+		c.busy++
+		go func() {
+			defer c.End()
+			a.f()
+		}()
+		return
+	}
+	if len(c.timers) > 0 {
 		c.fire()
 	}
 }

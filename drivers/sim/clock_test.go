@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -40,6 +41,23 @@ func TestClockOrdersTimers(t *testing.T) {
 	}
 	if now := clock.Now().Sub(sim.Epoch); now != 3*time.Second {
 		t.Errorf("now %s", now)
+	}
+}
+
+func TestClockStandsStillUntilTheEndOfAContextIsNoticed(t *testing.T) {
+	for range 100 {
+		clock := sim.NewClock(time.Time{})
+		ctx, cancel := context.WithCancel(t.Context())
+		slept := make(chan time.Duration, 1)
+		clock.AfterFunc(0, func() {
+			_ = clock.Sleep(ctx, time.Hour)
+			slept <- clock.Now().Sub(sim.Epoch)
+		})
+		clock.AfterFunc(time.Second, cancel)
+		clock.Advance(2 * time.Hour)
+		if got := <-slept; got != time.Second {
+			t.Fatalf("it was noticed after %s", got)
+		}
 	}
 }
 

@@ -1,0 +1,83 @@
+// Package siptest drives real SIP programs as the other side of tests.
+package siptest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/piopiy/piopiyd/drivers/sip/media"
+)
+
+// Program skips the test, aloud, where a program of a Debian package is not installed. In CI nothing is skipped:
+// there it fails.
+func Program(t testing.TB, name, pkg string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed, and CI skips nothing (Debian: apt-get install %s)", name, pkg)
+	}
+	t.Skipf("SKIPPED: %s is not installed (Debian: apt-get install %s)", name, pkg)
+}
+
+// FreePort returns a port that nothing uses now, nor the one after it, outside of what the system gives to others.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		port := 20000 + 2*rand.IntN(6000)
+		if free(port) && free(port+1) {
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
+
+func free(port int) bool {
+	at := fmt.Sprintf("127.0.0.1:%d", port)
+	udp, err := net.ListenPacket("udp", at)
+	if err != nil {
+		return false
+	}
+	_ = udp.Close()
+	tcp, err := net.Listen("tcp", at)
+	if err != nil {
+		return false
+	}
+	_ = tcp.Close()
+	return true
+}
+
+// patience is how long other programs may take.
+const patience = 30 * time.Second
+
+// Wait asks again and again, for what only another program knows.
+func Wait(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// Contains reports whether a tone is in samples of 8 kHz for 100 ms.
+func Contains(samples []int16, hz float64) bool {
+	for i := 0; i+800 <= len(samples); i += 400 {
+		if media.Level(samples[i:i+800], hz, media.Rate) > 2500 {
+			return true
+		}
+	}
+	return false
+}
