@@ -40,10 +40,10 @@ type aside struct {
 	over    bool
 }
 
-var (
-	errInterrupted = errors.New("something else is performed first")
-	errReplaced    = errors.New("another document took its place")
-)
+// ErrReplaced says that something else took the place of what was performed.
+var ErrReplaced = errors.New("something else took its place")
+
+var errInterrupted = errors.New("something else is performed first")
 
 func newControl(r *performance) *Control {
 	c := r.call
@@ -105,7 +105,7 @@ func (c *Control) Perform(doc []pcmo.Action) error {
 // replace needs c.mu.
 func (c *Control) replace(doc []pcmo.Action) {
 	c.next = &doc
-	c.cancel(errReplaced)
+	c.cancel(ErrReplaced)
 }
 
 // performJSON performs a PCMO array that came over a stream.

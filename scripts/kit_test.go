@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/dop251/goja"
@@ -17,6 +18,7 @@ import (
 	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
 	bindpcmo "github.com/piopiy/piopiyd/bindings/pcmo"
 	"github.com/piopiy/piopiyd/bindings/stream"
+	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sim"
 	"github.com/piopiy/piopiyd/runtime"
 	"github.com/piopiy/piopiyd/scripts"
@@ -29,10 +31,12 @@ type house struct {
 	t       *testing.T
 	app     string
 	clock   *sim.Clock
+	live    *call.Live
 	rt      *runtime.Runtime
 	handler *bindcall.Handler
 	journal *runtime.MemoryJournal
 
+	down atomic.Bool // the server takes nothing
 	mu   sync.Mutex
 	sent []request
 }
@@ -49,7 +53,7 @@ var account = map[string]string{"PIOPIY_APPID": "2222222", "PIOPIY_SECRET": "s3c
 // open loads a template with an env. A value that begins with a slash becomes a URL on the stand-in server.
 func open(t *testing.T, app string, envs ...map[string]string) *house {
 	t.Helper()
-	h := &house{t: t, app: app, clock: sim.NewClock(sim.Epoch), journal: runtime.NewMemoryJournal(0)}
+	h := &house{t: t, app: app, clock: sim.NewClock(sim.Epoch), live: &call.Live{}, journal: runtime.NewMemoryJournal(0)}
 	server := httptest.NewServer(http.HandlerFunc(h.serve))
 	t.Cleanup(server.Close)
 	env := map[string]string{}
@@ -68,6 +72,7 @@ func open(t *testing.T, app string, envs ...map[string]string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	modules = append(modules, bindcall.NewCalls(bindcall.CallsOptions{Live: h.live}))
 	quiet := slog.New(slog.DiscardHandler)
 	h.rt, err = runtime.New(runtime.Config{
 		Callbacks: bindcall.Callbacks, Modules: modules, Stdlib: stdlib.Files(), Clock: h.clock, Journal: h.journal, Logger: quiet,
@@ -80,11 +85,23 @@ func open(t *testing.T, app string, envs ...map[string]string) *house {
 	if err := h.rt.LoadAll(t.Context(), runtime.FS(scripts.Files())); err != nil {
 		t.Fatal(err)
 	}
-	h.handler = bindcall.NewHandler(bindcall.Options{Runtime: h.rt, Stream: stream.New, Logger: quiet})
+	h.handler = bindcall.NewHandler(bindcall.Options{Runtime: h.rt, Stream: stream.New, Live: h.live, Logger: quiet})
 	return h
 }
 
 func (h *house) serve(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet {
+		if r.URL.Path != "/crm/customers/14155550199" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, `{"name":"Ada"}`)
+		return
+	}
+	if h.down.Load() {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return
+	}
 	data, err := io.ReadAll(r.Body)
 	body := map[string]any{}
 	if err == nil {
@@ -110,7 +127,7 @@ func (h *house) requests() []request {
 
 // phone picks up a virtual phone to call the template.
 func (h *house) phone() *sim.Phone {
-	return sim.Dial(h.t, h.handler).With(sim.Options{Clock: h.clock}).App(h.app)
+	return sim.Dial(h.t, h.handler).With(sim.Options{Clock: h.clock, Live: h.live}).App(h.app)
 }
 
 // run calls an exported function, as `piopiyd run` does, and returns its result as JSON.

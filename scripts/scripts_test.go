@@ -26,7 +26,7 @@ func TestEveryTemplateHasAnEntryAndASummary(t *testing.T) {
 			t.Errorf("%s: entry files %v, %v", template.Name, main, err)
 		}
 	}
-	want := []string{"ai-streaming", "call-center", "call-masking", "classic-sdk", "hello", "order-confirmation", "outbound-dialer", "support", "transaction-alert"}
+	want := []string{"ai-streaming", "call-center", "call-masking", "classic-sdk", "hello", "order-confirmation", "outbound-dialer", "reception", "support", "transaction-alert"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
 	}

@@ -139,18 +139,23 @@ interface CDR {
 //
 // What interrupts what, in one rule: verbs that use the line (answer, say, play, gather, record, dial, conference, stream,
 // pause, a warm transfer) wait for each other in the order they were called. While a document is performed such a verb
-// stops the action under way, and afterwards the document goes on with the action after it. While two parties talk say and
-// play are heard by both and interrupt nothing. announce, stop, hold, mute, sendDigits and the recording verbs never wait and
-// never interrupt, but stop, which silences every prompt. perform, and transfer without warm, take the place of what is
-// performed. hangup and reject end the call.
+// interrupts it, and afterwards the document goes on: a prompt or a question that was interrupted begins again, anything
+// else is followed by the next action. While two parties talk say and play are heard by both and interrupt nothing.
+// announce, stop, hold, mute, sendDigits and the recording verbs never wait and never interrupt, but stop, which silences
+// every prompt. perform, and transfer without warm, take the place of what is performed. hangup and reject end the call.
 //
 // announce, hold, mute, sendDigits, refer and the recording verbs are for a call that has been answered.
 //
 // When the call ends every verb under way, and every later one, rejects with a HangupError, whoever hung up. A script need
 // not catch it: it is no fault. What stands in finally or after a catch gets 5 s before the CDR is handed over.
 //
-// All verbs work on the drivers "sip" and "sim". On the platform's cloud they reject with an UnsupportedError: there,
-// return a document. Arguments that do not fit reject with a TypeError that names what would.
+// All verbs work on the drivers "sip" and "sim". On "cloud" piopiyd does answer, say, play, pause, gather, record, dial,
+// stream, hangup, reject, perform and transfer without warm by webhooks, while answer or a continuation runs; the others,
+// and other moments, reject with an UnsupportedError. say and play settle there as soon as they are on their way; gather
+// takes digits only, and a text that is said first cannot be interrupted; record has no tone and does not know where its
+// recording is; dial with whisper, accept or machineDetection rejects.
+//
+// Arguments that do not fit reject with a TypeError that names what would.
 
 /** What can be asked of a call: of the script's own, and of another one of its app (calls.get). */
 interface CallVerbs {
@@ -309,7 +314,7 @@ interface RecordOptions extends VoiceOptions {
 
 /** A recorded message. */
 interface RecordResult {
-  /** Its name among the recordings. */
+  /** Its name among the recordings, "" where it is not known. */
   readonly file: string
   /** Where it can be had, "" when nowhere. */
   readonly url: string

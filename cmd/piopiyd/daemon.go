@@ -62,7 +62,7 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 	if d.journal, err = openJournal(ctx, cfg, log); err != nil {
 		return nil, err
 	}
-	if d.runtime, err = newRuntime(cfg, d.journal, observer{d.metrics, cfg, log}, log); err != nil {
+	if d.runtime, err = newRuntime(cfg, d.journal, bindcall.CallsOptions{Live: &d.live, Originator: d}, observer{d.metrics, cfg, log}, log); err != nil {
 		_ = d.journal.Close(ctx)
 		return nil, err
 	}
@@ -119,8 +119,8 @@ func openJournal(ctx context.Context, cfg config.Config, log *slog.Logger) (*jou
 }
 
 // newRuntime returns the runtime that a configuration describes.
-func newRuntime(cfg config.Config, j *journal.Journal, watch runtime.Observer, log *slog.Logger) (*runtime.Runtime, error) {
-	rc, err := runtimeConfig(cfg, j, watch, log)
+func newRuntime(cfg config.Config, j *journal.Journal, calls bindcall.CallsOptions, watch runtime.Observer, log *slog.Logger) (*runtime.Runtime, error) {
+	rc, err := runtimeConfig(cfg, j, calls, watch, log)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func newRuntime(cfg config.Config, j *journal.Journal, watch runtime.Observer, l
 }
 
 // runtimeConfig translates a configuration. j may be nil, for commands that leave no trace.
-func runtimeConfig(cfg config.Config, j *journal.Journal, watch runtime.Observer, log *slog.Logger) (runtime.Config, error) {
+func runtimeConfig(cfg config.Config, j *journal.Journal, calls bindcall.CallsOptions, watch runtime.Observer, log *slog.Logger) (runtime.Config, error) {
 	zone := time.Local.String()
 	if zone == "Local" { // not set by main
 		zone = "UTC"
@@ -152,8 +152,11 @@ func runtimeConfig(cfg config.Config, j *journal.Journal, watch runtime.Observer
 		rc.Journal, rc.Versions = j, j.Versions()
 	}
 	var err error
-	rc.Modules, err = bindings.Standard(options)
-	return rc, err
+	if rc.Modules, err = bindings.Standard(options); err != nil {
+		return rc, err
+	}
+	rc.Modules = append(rc.Modules, bindcall.NewCalls(calls))
+	return rc, nil
 }
 
 // newHandler returns what decides about calls by scripts. live knows the calls that they can control; may be nil.
@@ -161,6 +164,14 @@ func newHandler(cfg config.Config, rt *runtime.Runtime, live *call.Live, log *sl
 	return bindcall.NewHandler(bindcall.Options{
 		Runtime: rt, Fault: faultPolicy(cfg.Fault), Faults: faultPolicies(cfg), Stream: stream.New, Live: live, Logger: log,
 	})
+}
+
+// Originate implements call.Originator with whoever carries calls here.
+func (d *Daemon) Originate(ctx context.Context, o call.Order) (*call.Call, error) {
+	if d.sip == nil {
+		return nil, fmt.Errorf("no call can be made, since SIP is not served: %s", d.noSIP)
+	}
+	return d.sip.Originate(ctx, o)
 }
 
 // faultPolicies returns the policies of apps that have their own.

@@ -26,12 +26,11 @@ type engine struct {
 // newEngine returns an engine; set changes what the configuration says of its runtime.
 func newEngine(cfg config.Config, set func(*runtime.Config)) (*engine, error) {
 	quiet := slog.New(slog.DiscardHandler)
-	rc, err := runtimeConfig(cfg, nil, nil, quiet)
+	live := &call.Live{}
+	rc, err := runtimeConfig(cfg, nil, bindcall.CallsOptions{Live: live}, nil, quiet)
 	if err != nil {
 		return nil, err
 	}
-	live := &call.Live{}
-	rc.Modules = append(rc.Modules, bindcall.NewCalls(bindcall.CallsOptions{Live: live}))
 	set(&rc)
 	rt, err := runtime.New(rc)
 	if err != nil {
@@ -65,7 +64,7 @@ func openOffline(ctx context.Context, cfg config.Config) (*offline, error) {
 		return nil, err
 	}
 	o := &offline{journal: j, cfg: cfg}
-	if o.runtime, err = newRuntime(cfg, j, nil, quiet); err == nil {
+	if o.runtime, err = newRuntime(cfg, j, bindcall.CallsOptions{}, nil, quiet); err == nil {
 		err = o.runtime.Restore(ctx)
 	}
 	if err != nil {

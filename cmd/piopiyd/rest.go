@@ -14,10 +14,7 @@ import (
 
 // newREST returns the REST API.
 func (d *Daemon) newREST() http.Handler {
-	platform := &restCalls{Calls: rest.Calls{Live: &d.live}, app: d.callersApp}
-	if d.sip != nil {
-		platform.Originator = d.sip
-	}
+	platform := &restCalls{Calls: rest.Calls{Live: &d.live, Originator: d}, app: d.callersApp}
 	return rest.New(rest.Options{
 		Platform: platform, Authorize: d.authorize(), FindApp: d.findApp, Records: d.records,
 		Recordings: recordings{filepath.Join(d.cfg.Data, "recordings"), d.records},

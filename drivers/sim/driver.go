@@ -160,9 +160,12 @@ func (d *Driver) length(p call.Prompt) time.Duration {
 			return n
 		}
 	}
+	_, tone, isTone := p.IsTone()
 	switch {
 	case p == call.Prompt{}:
 		return 0
+	case isTone:
+		return tone
 	case p.File != "" || p.URL != "":
 		return audioLength
 	}
