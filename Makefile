@@ -35,7 +35,7 @@ fmt: ## format
 fuzz: ## run every fuzz target for FUZZTIME
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
 
-bench: ## measure piopiyd beside its peers; prints ratios (needs Node for the peers)
+bench: ## measure piopiyd beside its peers; prints ratios (needs Node for the peers, SIPp for the phones)
 	$(GO) run ./bench
 
 check: vet lint test race ## everything CI runs but the fuzzing

@@ -2,7 +2,8 @@
 //
 //	go run ./bench              everything, nothing pinned
 //	go run ./bench -pin         and again with the servers on one core and the load on another
-//	go run ./bench -only calls  one part: calls, answers, memory, saves, profile
+//	go run ./bench -only calls  one part: calls, answers, memory, saves, profile; of the call engine, with SIPp
+//	                            as the phones: signalling, sound, bridge, streams
 //
 // The peers run the same script file behind Node with Express, alone and clustered on every core, and a plain Go
 // handler gives the floor. docs/performance.md explains what is measured and how to read it.
@@ -21,6 +22,9 @@ import (
 	"time"
 )
 
+// parts are what can be measured.
+var parts = []string{"calls", "answers", "memory", "saves", "profile", "signalling", "sound", "bridge", "streams"}
+
 // options are the command line.
 type options struct {
 	only     string
@@ -31,6 +35,9 @@ type options struct {
 	sessions int
 	saves    int
 	apps     int
+	calls    int
+	held     int
+	streams  int
 	profile  string
 	binary   string
 }
@@ -41,7 +48,7 @@ func main() {
 		return
 	}
 	var o options
-	flag.StringVar(&o.only, "only", "calls,answers,memory,saves,profile", "which parts to measure")
+	flag.StringVar(&o.only, "only", strings.Join(parts, ","), "which parts to measure")
 	flag.BoolVar(&o.pin, "pin", false, "measure calls and answers also with the servers on core 0 and the load on core 1")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of each server, in turns")
 	flag.DurationVar(&o.length, "time", 2*time.Second, "length of a round")
@@ -49,6 +56,9 @@ func main() {
 	flag.IntVar(&o.sessions, "sessions", 10_000, "resting sessions for the memory figure")
 	flag.IntVar(&o.saves, "saves", 30, "edits for the save-to-live figure")
 	flag.IntVar(&o.apps, "apps", 200, "apps of ten files each among which one is edited")
+	flag.IntVar(&o.calls, "calls", 100_000, "calls that SIPp sets up and tears down")
+	flag.IntVar(&o.held, "held", 800, "calls held at a time, with sound both ways")
+	flag.IntVar(&o.streams, "streams", 100, "media streams at a time")
 	flag.StringVar(&o.profile, "profile", "", "keep the CPU profile of the calls in this file (cmd/piopiyd/default.pgo is built with it)")
 	flag.StringVar(&o.binary, "piopiyd", "", "measure this binary instead of building one")
 	flag.Parse()
@@ -65,9 +75,9 @@ func fail(err error) {
 }
 
 func run(ctx context.Context, o options) error {
-	parts := strings.Split(o.only, ",")
-	for _, p := range parts {
-		if !slices.Contains([]string{"calls", "answers", "memory", "saves", "profile"}, p) {
+	chosen := strings.Split(o.only, ",")
+	for _, p := range chosen {
+		if !slices.Contains(parts, p) {
 			return fmt.Errorf("-only: there is no part %q", p)
 		}
 	}
@@ -83,12 +93,12 @@ func run(ctx context.Context, o options) error {
 		setups = append(setups, setup{name: "servers on core 0, load on core 1", server: "0", load: "1"})
 	}
 	for _, s := range setups {
-		if slices.Contains(parts, "calls") {
+		if slices.Contains(chosen, "calls") {
 			if err := b.compare(ctx, s, wholeCalls); err != nil {
 				return err
 			}
 		}
-		if slices.Contains(parts, "answers") {
+		if slices.Contains(chosen, "answers") {
 			if err := b.compare(ctx, s, oneAnswers); err != nil {
 				return err
 			}
@@ -97,8 +107,8 @@ func run(ctx context.Context, o options) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"memory", b.memory}, {"saves", b.saves}, {"profile", b.profile}} {
-		if slices.Contains(parts, part.name) {
+	}{{"memory", b.memory}, {"saves", b.saves}, {"profile", b.profile}, {"signalling", b.signalling}, {"sound", b.sound}, {"bridge", b.bridge}, {"streams", b.mediaStreams}} {
+		if slices.Contains(chosen, part.name) {
 			if err := part.measure(ctx); err != nil {
 				return fmt.Errorf("%s: %w", part.name, err)
 			}

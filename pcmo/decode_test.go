@@ -75,6 +75,7 @@ func TestDecodeErrors(t *testing.T) {
 		{`[{"action":"stream","ws_url":"ws://h","stream_on_answer":"perhaps","voice_quality":0}]`, []string{
 			`$[0].stream_on_answer: "perhaps": must be true or false`,
 			`$[0].voice_quality: 0: must be 8000 or 16000`}},
+		{`[{"action":"stream","ws_url":"ws://h","events":"dtmf"}]`, []string{`$[0].events: "dtmf": must be true or false`}},
 		{`[{"action":"` + longLower + `"}]`, []string{
 			`$[0].action: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…": is not an action of the classic dialect, ` + classicKnows}},
 	}

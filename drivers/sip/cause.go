@@ -3,8 +3,6 @@ package sip
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip/sdp"
@@ -16,6 +14,7 @@ const (
 	causeUnallocated  = "UNALLOCATED_NUMBER"
 	causeIncompatible = "INCOMPATIBLE_DESTINATION"
 	causeNoReply      = "RECOVERY_ON_TIMER_EXPIRE"
+	causeBarred       = "OUTGOING_CALL_BARRED"
 )
 
 // code says what a cause is in SIP and in Q.850.
@@ -40,6 +39,8 @@ var codes = []code{
 	{call.CauseTimeLimit, 480, "Temporarily Unavailable", 31},
 	{call.CauseCancelled, 487, "Request Terminated", 16},
 	{call.CauseElsewhere, 486, "Busy Here", 26},
+	{causeBarred, 403, "Forbidden", 52},
+	{call.CauseMachine, 480, "Temporarily Unavailable", 16},
 }
 
 // codeOf returns what to answer for a cause; a cause that is not known is a decline.
@@ -55,30 +56,42 @@ func codeOf(cause string) code {
 // reason is the Reason header for a cause (RFC 3326).
 func (c code) reason() string { return fmt.Sprintf(`Q.850;cause=%d;text="%s"`, c.q850, c.cause) }
 
-// causeOfReason reads a Reason header; "" when it has no cause of Q.850 that is known.
+// causeOfReason reads a Reason header; "" when it has no cause that is known. One of Q.850 says more than one of SIP.
 func causeOfReason(reason string) string {
-	if len(reason) < 5 || !strings.EqualFold(reason[:5], "Q.850") {
-		return ""
-	}
-	for part := range strings.SplitSeq(reason, ";") {
-		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
-		if n, err := strconv.Atoi(value); err == nil && strings.EqualFold(name, "cause") {
+	found := ""
+	for _, r := range ua.Reasons(reason) {
+		switch {
+		case r.Protocol == "Q.850":
 			for _, c := range codes {
-				if c.q850 == n {
+				if c.q850 == r.Cause {
 					return c.cause
 				}
 			}
+		case r.Protocol == "SIP" && r.Cause >= 300:
+			found = causeOfStatus(r.Cause)
 		}
 	}
-	return ""
+	return found
 }
 
 // causeOf is the cause of a call that was not taken.
 func causeOf(err error) string {
 	var rejected *ua.Rejected
+	var gaveUp *ua.GaveUp
+	var lost *missed
 	switch {
 	case errors.As(err, &rejected):
-	case errors.Is(err, sdp.ErrNoCodec), errors.Is(err, sdp.ErrNoAudio):
+	case errors.As(err, &lost):
+		return lost.cause
+	case errors.As(err, &gaveUp): // we did, because it rang too long
+		return call.CauseNoAnswer
+	case errors.Is(err, errNotAllowed), errors.Is(err, errNotInPrefixes):
+		return causeBarred
+	case errors.Is(err, errNotRegistered):
+		return call.CauseUnreachable
+	case errors.Is(err, errLimit):
+		return call.CauseCongestion
+	case errors.Is(err, sdp.ErrNoCodec), errors.Is(err, sdp.ErrNoAudio), errors.Is(err, sdp.ErrSecurity):
 		return causeIncompatible
 	default:
 		return causeNoReply
@@ -86,7 +99,12 @@ func causeOf(err error) string {
 	if cause := causeOfReason(rejected.Reason); cause != "" && cause != call.CauseNormal {
 		return cause
 	}
-	switch s := rejected.Status; {
+	return causeOfStatus(rejected.Status)
+}
+
+// causeOfStatus is the cause that a refusal's status stands for.
+func causeOfStatus(s int) string {
+	switch {
 	case s == 486 || s == 600:
 		return call.CauseBusy
 	case s == 480 || s == 408:
@@ -107,8 +125,11 @@ func causeOf(err error) string {
 
 // refusal is what a call is answered with that cannot be taken at all.
 func refusal(err error) (status int, phrase string) {
-	if errors.Is(err, sdp.ErrNoAudio) || errors.Is(err, sdp.ErrNoCodec) {
+	if errors.Is(err, sdp.ErrNoAudio) || errors.Is(err, sdp.ErrNoCodec) || errors.Is(err, sdp.ErrSecurity) {
 		return 488, "Not Acceptable Here"
+	}
+	if errors.Is(err, sdp.ErrTooLarge) {
+		return 413, "Request Entity Too Large"
 	}
 	if errors.Is(err, errBadOffer) {
 		return 400, "Bad Session Description"

@@ -3,13 +3,13 @@ package sip
 import (
 	"container/list"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,39 +18,55 @@ import (
 	"github.com/piopiy/piopiyd/drivers/sip/speech"
 )
 
-// clips are the sounds of prompts, ready to be sent. Those used last are kept in memory and shared by all calls.
+// clips are the sounds of prompts, ready to be sent. Those used last are kept in memory and shared by all calls; one
+// that several calls ask for at once is made once.
 type clips struct {
 	voice    *speech.Cache
 	mediaDir string
-	client   *http.Client // nil: no web server can be reached
+	client   *http.Client  // nil: no web server can be reached
+	urlLife  time.Duration // see urlLife
 
-	mu    sync.Mutex
-	kept  map[string]*list.Element
-	order *list.List // of *clip, used last first
-	size  int
+	mu      sync.Mutex
+	kept    map[string]*list.Element
+	order   *list.List // of *clip, used last first
+	size    int
+	pending map[string]*making
 }
 
 // clip is one sound.
 type clip struct {
 	key     string
-	samples []int16
+	sound   media.Sound
 	made    time.Time
 	changed time.Time // the file's
+	version version   // the web server's
 }
+
+// making is a sound on its way.
+type making struct {
+	done  chan struct{}
+	sound media.Sound
+	err   error
+}
+
+func newMaking() *making { return &making{done: make(chan struct{})} }
 
 const (
 	// maxKept bounds the memory for sounds, in samples: about an hour and a half of sound.
 	maxKept = 40 << 20
-	// urlLife is how long a sound of a web server is played before it is asked again.
+	// urlLife is how long a sound of a web server is played before the server is asked whether it has changed.
 	urlLife = time.Minute
 	// urlTime bounds a download.
 	urlTime = 15 * time.Second
-	// maxLength bounds one sound.
-	maxLength = 30 * time.Minute
+	// makeTime bounds all that it takes to make a sound.
+	makeTime = 45 * time.Second
 )
 
 func newClips(o Options) *clips {
-	c := &clips{voice: speech.NewCache(o.Voice, o.SpeechDir), mediaDir: o.MediaDir, kept: map[string]*list.Element{}, order: list.New()}
+	c := &clips{
+		voice: speech.NewCache(o.Voice, o.SpeechDir), mediaDir: o.MediaDir, kept: map[string]*list.Element{}, order: list.New(),
+		pending: map[string]*making{}, urlLife: urlLife,
+	}
 	if o.SpeechDir == "" {
 		c.voice = speech.NewCache(o.Voice, filepath.Join(os.TempDir(), "piopiyd-speech"))
 	}
@@ -60,124 +76,144 @@ func newClips(o Options) *clips {
 	return c
 }
 
-// get returns the sound of a prompt; nil for silence.
-func (c *clips) get(ctx context.Context, p call.Prompt) ([]int16, error) {
+// get returns the sound of a prompt at a rate; an empty one for silence.
+func (c *clips) get(ctx context.Context, p call.Prompt, rate int) (media.Sound, error) {
+	at := " " + strconv.Itoa(rate)
 	switch {
 	case p.Say != "":
-		return c.cached("say "+p.Say, time.Time{}, 0, func() ([]int16, error) { return c.voice.Speak(ctx, p.Say) })
+		key := fmt.Sprintf("say%s %q %q %g %s", at, p.Language, p.Voice, p.Speed, p.Say)
+		return c.cached(ctx, key, time.Time{}, 0, func(ctx context.Context, _ *clip) (*clip, error) {
+			data, err := c.voice.Say(ctx, speech.Request{
+				Text: p.Say, SSML: strings.HasPrefix(strings.TrimSpace(p.Say), "<speak"), Language: p.Language, Voice: p.Voice, Speed: p.Speed,
+			})
+			if err != nil {
+				return nil, err
+			}
+			sound, err := media.Decode(ctx, data, rate)
+			if err != nil {
+				return nil, fmt.Errorf("speech: %s made no sound that can be played: %w", c.voice.Name(), err)
+			}
+			return &clip{sound: sound}, nil
+		})
 	case p.File != "":
-		return c.file(p.File)
+		return c.file(ctx, p.File, rate)
 	case p.URL != "":
-		return c.cached("url "+p.URL, time.Time{}, urlLife, func() ([]int16, error) { return c.download(ctx, p.URL) })
+		return c.cached(ctx, "url"+at+" "+p.URL, time.Time{}, c.urlLife, func(ctx context.Context, old *clip) (*clip, error) {
+			return c.download(ctx, p.URL, rate, old)
+		})
 	}
-	return nil, nil
+	return media.Sound{Rate: rate}, nil
 }
 
 // file returns the sound of a file in the media folder. A file that was changed is read again.
-func (c *clips) file(name string) ([]int16, error) {
+func (c *clips) file(ctx context.Context, name string, rate int) (media.Sound, error) {
+	none := media.Sound{Rate: rate}
 	if c.mediaDir == "" {
-		return nil, fmt.Errorf("play %q: no folder for audio files is set", name)
+		return none, fmt.Errorf("play %q: no folder for audio files is set", name)
 	}
 	root, err := os.OpenRoot(c.mediaDir) // nothing outside of it can be opened
 	if err != nil {
-		return nil, fmt.Errorf("play %q: the folder for audio files: %w", name, err)
+		return none, fmt.Errorf("play %q: the folder for audio files: %w", name, err)
 	}
 	defer func() { _ = root.Close() }()
 	info, err := root.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("play %q: 404, no such file in the folder for audio files", name)
+	switch {
+	case err != nil:
+		return none, fmt.Errorf("play %q: 404, no such file in the folder for audio files", name)
+	case !info.Mode().IsRegular():
+		return none, fmt.Errorf("play %q: it is no file but a %s", name, kindOf(info.Mode()))
+	case info.Size() > media.MaxAudioSize:
+		return none, fmt.Errorf("play %q: %d MiB: %w", name, info.Size()>>20, media.ErrTooLarge)
 	}
-	if !info.Mode().IsRegular() || info.Size() > media.MaxAudioSize {
-		return nil, fmt.Errorf("play %q: no audio file of at most %d MiB", name, media.MaxAudioSize>>20)
-	}
-	return c.cached("file "+name, info.ModTime(), 0, func() ([]int16, error) {
+	return c.cached(ctx, "file "+strconv.Itoa(rate)+" "+name, info.ModTime(), 0, func(ctx context.Context, _ *clip) (*clip, error) {
+		root, err := os.OpenRoot(c.mediaDir)
+		if err != nil {
+			return nil, fmt.Errorf("play %q: %w", name, err)
+		}
+		defer func() { _ = root.Close() }()
 		f, err := root.Open(name)
 		if err != nil {
 			return nil, fmt.Errorf("play %q: %w", name, err)
 		}
 		defer func() { _ = f.Close() }()
-		data, err := io.ReadAll(io.LimitReader(f, media.MaxAudioSize))
+		data, err := io.ReadAll(io.LimitReader(f, media.MaxAudioSize+1))
 		if err != nil {
 			return nil, fmt.Errorf("play %q: %w", name, err)
 		}
-		return decode(name, data)
+		return decode(ctx, name, data, rate)
 	})
 }
 
-func decode(name string, data []byte) ([]int16, error) {
-	samples, err := media.DecodeWAV(data)
-	if err != nil {
-		return nil, fmt.Errorf("play %q: %w", name, err)
+func kindOf(mode os.FileMode) string {
+	if mode.IsDir() {
+		return "folder"
 	}
-	if length := media.Duration(len(samples)); length > maxLength {
-		return nil, fmt.Errorf("play %q: %v long, at most %v are played", name, length.Round(time.Second), maxLength)
-	}
-	return samples, nil
+	return "device"
 }
 
-var errNoWeb = errors.New("no web server can be reached: none is allowed")
-
-func (c *clips) download(ctx context.Context, address string) ([]int16, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("play %q: no http or https URL", address)
-	}
-	name := u.Redacted()
-	if c.client == nil {
-		return nil, fmt.Errorf("play %q: %w", name, errNoWeb)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+func decode(ctx context.Context, name string, data []byte, rate int) (*clip, error) {
+	sound, err := media.Decode(ctx, data, rate)
 	if err != nil {
 		return nil, fmt.Errorf("play %q: %w", name, err)
 	}
-	res, err := c.client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("play %q: %w", name, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("play %q: the web server answers %s", name, res.Status)
-	}
-	data, err := io.ReadAll(io.LimitReader(res.Body, media.MaxAudioSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("play %q: %w", name, err)
-	}
-	if len(data) > media.MaxAudioSize {
-		return nil, fmt.Errorf("play %q: more than %d MiB", name, media.MaxAudioSize>>20)
-	}
-	return decode(name, data)
+	return &clip{sound: sound}, nil
 }
 
 // cached returns what is kept under a key, when it is not older than life (0: any age) and the file has not
-// changed, or makes it.
-func (c *clips) cached(key string, changed time.Time, life time.Duration, make func() ([]int16, error)) ([]int16, error) {
+// changed, or makes it. produce gets what was kept before, which may be nil. The first who asks starts it; it goes on
+// when he hangs up, for those who ask next.
+func (c *clips) cached(ctx context.Context, key string, changed time.Time, life time.Duration, produce func(context.Context, *clip) (*clip, error)) (media.Sound, error) {
 	c.mu.Lock()
+	var old *clip
 	if e, ok := c.kept[key]; ok {
-		if k := e.Value.(*clip); k.changed.Equal(changed) && (life == 0 || time.Since(k.made) < life) {
-			c.order.MoveToFront(e)
-			c.mu.Unlock()
-			return k.samples, nil
+		if k := e.Value.(*clip); k.changed.Equal(changed) {
+			if life == 0 || time.Since(k.made) < life {
+				c.order.MoveToFront(e)
+				c.mu.Unlock()
+				return k.sound, nil
+			}
+			old = k
 		}
 	}
-	c.mu.Unlock()
-	samples, err := make()
-	if err != nil {
-		return nil, err
+	m, under := c.pending[key]
+	if !under {
+		m = newMaking()
+		c.pending[key] = m
+		go c.produce(context.WithoutCancel(ctx), key, changed, m, old, produce)
 	}
+	c.mu.Unlock()
+	select {
+	case <-m.done:
+		return m.sound, m.err
+	case <-ctx.Done():
+		return media.Sound{}, context.Cause(ctx)
+	}
+}
+
+func (c *clips) produce(ctx context.Context, key string, changed time.Time, m *making, old *clip, produce func(context.Context, *clip) (*clip, error)) {
+	defer close(m.done)
+	ctx, cancel := context.WithTimeout(ctx, makeTime)
+	defer cancel()
+	made, err := produce(ctx, old)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.pending, key)
+	if m.err = err; err != nil {
+		return
+	}
+	m.sound = made.sound
 	if e, ok := c.kept[key]; ok {
 		c.drop(e)
 	}
-	c.kept[key] = c.order.PushFront(&clip{key: key, samples: samples, made: time.Now(), changed: changed})
-	for c.size += len(samples); c.size > maxKept && c.order.Len() > 1; {
+	made.key, made.made, made.changed = key, time.Now(), changed
+	c.kept[key] = c.order.PushFront(made)
+	for c.size += len(made.sound.Samples); c.size > maxKept && c.order.Len() > 1; {
 		c.drop(c.order.Back())
 	}
-	return samples, nil
 }
 
 func (c *clips) drop(e *list.Element) {
 	k := c.order.Remove(e).(*clip)
 	delete(c.kept, k.key)
-	c.size -= len(k.samples)
+	c.size -= len(k.sound.Samples)
 }

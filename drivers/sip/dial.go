@@ -9,237 +9,291 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/piopiy/piopiyd/call"
-	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/drivers/sip/ua"
+	"github.com/piopiy/piopiyd/pcmo"
 )
 
-// ringback is what a caller hears who was answered while others ring: the tone of ITU-T E.180's table for much of
-// the world, a second of every five.
-var ringback = media.Sound{Samples: append(media.Tone(425, time.Second), make([]int16, 4*media.Rate)...), Rate: media.Rate}
-
-// ring is what became known of a target while it rings.
+// ring is what became known of a phone while targets ring.
 type ring struct {
 	target int
-	leg    *leg // who answered
 	rings  bool
-	err    error // why one of its phones did not answer
+	early  *leg  // who lets us hear something before the answer
+	leg    *leg  // who has the call
+	err    error // why the phone does not have it
+	inside bool  // it has answered
 }
 
-// race lets only one leg answer.
+// race lets only one phone have the call.
 type race struct {
-	mu   sync.Mutex
-	over bool
 	news chan ring
+
+	mu     sync.Mutex
+	over   bool // somebody has the call, or nobody wants it any more
+	late   bool // who answers now has not answered in time
+	inside int  // phones that have answered, and it is not known yet whether they have the call
+}
+
+// enter lets a phone that has answered take part, unless it is too late.
+func (r *race) enter() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over || r.late {
+		return false
+	}
+	r.inside++
+	return true
 }
 
 // tell passes news on while the race is open, and reports whether it was.
 func (r *race) tell(n ring) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if n.inside {
+		r.inside--
+	}
 	if r.over {
 		return false
 	}
 	if n.leg != nil {
 		r.over = true
 	}
-	r.news <- n // there is room: see Dial
+	r.news <- n // there is room: see newDialling
 	return true
 }
 
+// close ends the race: from now on nobody can have the call.
 func (r *race) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.over = true
 }
 
-// Dial rings targets, and all phones of each, at once.
-func (l *line) Dial(ctx context.Context, d call.Dial) ([]call.DialOutcome, error) {
-	if err := ended(ctx); err != nil {
-		return nil, err
+// expire ends the time for answers, and returns how many phones have answered and may still have the call.
+func (r *race) expire() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.late = true
+	return r.inside
+}
+
+// dialling is the ringing of targets until one has the call.
+type dialling struct {
+	race
+	line     *line
+	side     call.Side
+	timeout  time.Duration
+	screen   func(context.Context, *leg) error // what a party must pass; nil lets all have the call
+	progress func(target int)                  // a target rings
+	lobby    *lobby                            // where the caller waits; nil on outbound calls, which have none
+
+	phones   [][]phone
+	outcomes []call.DialOutcome
+	left     []int  // phones of each target that may still have the call
+	rung     []bool // targets
+	open     int    // targets with phones left
+}
+
+// newDialling begins with nobody to ring.
+func newDialling(l *line, side call.Side, targets int) *dialling {
+	return &dialling{
+		line: l, side: side, phones: make([][]phone, targets), outcomes: make([]call.DialOutcome, targets),
+		left: make([]int, targets), rung: make([]bool, targets),
 	}
-	outcomes := make([]call.DialOutcome, len(d.Targets))
-	phones := make([][]ua.Outgoing, len(d.Targets))
+}
+
+// gaveUp is the cause of a context that cancels calls.
+func gaveUp(cause string) error {
+	if cause == call.CauseElsewhere {
+		return &ua.GaveUp{Reason: `SIP;cause=200;text="Call completed elsewhere"`}
+	}
+	return &ua.GaveUp{Reason: codeOf(cause).reason()}
+}
+
+// run rings all phones until one has the call; nil when none has. It fills the outcomes.
+func (d *dialling) run(ctx context.Context) (winner *leg, err error) {
 	total := 0
-	for i, t := range d.Targets {
-		outcomes[i] = call.DialOutcome{Status: call.StatusMissed, Started: time.Now()}
-		var err error
-		if phones[i], err = l.driver.routes.to(l.driver.agent, t.Target, d.CallerID); err != nil {
-			l.driver.log.Warn("a target cannot be called", "app", l.call.App, "call", l.call.ID, "error", err)
-			l.observe(call.Step{Err: fmt.Errorf("dial: %w", err)})
-			outcomes[i].Cause, outcomes[i].Ended = call.CauseUnreachable, time.Now()
-			continue
+	for i := range d.phones {
+		if d.left[i] = len(d.phones[i]); d.left[i] > 0 {
+			d.open++
 		}
-		total += len(phones[i])
-		outcomes[i].LegID = uuid.NewString()
-		d.Progress(i, outcomes[i].LegID, call.StatusStarted)
+		total += d.left[i]
 	}
-	// Each phone tells at most that it rings, and how it ended.
-	r := &race{news: make(chan ring, 2*total)}
-	dialling, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(context.Canceled)
-	for i := range phones {
-		for _, o := range phones[i] {
-			l.driver.work.Go(func() { l.dial(dialling, r, i, outcomes[i].LegID, o) })
+	d.news = make(chan ring, 3*total) // a phone tells that it rings, that it can be heard, and how it ended
+	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(context.Canceled)
+	ringing, hush := context.WithCancelCause(life)
+	defer hush(context.Canceled)
+	for i := range d.phones {
+		for _, p := range d.phones[i] {
+			a := &attempt{dialling: d, target: i, id: d.outcomes[i].LegID}
+			d.line.driver.work.Go(func() { a.run(ringing, life, p) })
 		}
 	}
-	err := l.ringing(ctx, d, r, outcomes, phones)
-	l.talk.Stop()
-	return outcomes, err
-}
-
-// ringing follows the race to its end.
-func (l *line) ringing(ctx context.Context, d call.Dial, r *race, outcomes []call.DialOutcome, phones [][]ua.Outgoing) error {
-	defer r.close()
-	left, rung := make([]int, len(phones)), make([]bool, len(phones))
-	open := 0
-	for i := range phones {
-		if left[i] = len(phones[i]); left[i] > 0 {
-			open++
-		}
-	}
-	lose := func(cause string) {
-		for i := range outcomes {
-			if left[i] > 0 && outcomes[i].Status == call.StatusMissed {
-				outcomes[i].Cause, outcomes[i].Ended = cause, time.Now()
-			}
-		}
-	}
-	timer := time.NewTimer(d.Timeout)
+	timer := time.NewTimer(d.timeout)
 	defer timer.Stop()
-	for open > 0 {
+	var musicCame <-chan struct{}
+	if d.lobby != nil {
+		musicCame = d.lobby.came
+		defer d.lobby.leave()
+	}
+	expired := false
+	for winner == nil && d.open > 0 {
 		select {
-		case n := <-r.news:
-			o := &outcomes[n.target]
-			switch {
-			case n.leg != nil:
-				o.Status, o.Answered, o.Cause = call.StatusAnswered, time.Now(), ""
-				l.guests[o.LegID] = n.leg
-				lose(call.CauseElsewhere)
-				return nil
-			case n.rings:
-				if !rung[n.target] {
-					rung[n.target] = true
-					d.Progress(n.target, o.LegID, call.StatusRinging)
-					if l.hasAnswered() {
-						l.talk.Loop(ringback)
-					}
-				}
-			default:
-				left[n.target]--
-				o.Cause = causeOf(n.err)
-				l.driver.log.Info("a leg was not answered", "call", l.call.ID, "leg", o.LegID, "cause", o.Cause, "error", n.err)
-				if left[n.target] == 0 {
-					o.Ended = time.Now()
-					open--
-				}
+		case n := <-d.news:
+			winner = d.take(n)
+			if expired && winner == nil && d.expire() == 0 {
+				winner = d.rest()
+				d.lose(call.CauseNoAnswer)
+				d.open = 0
 			}
+		case <-musicCame:
+			musicCame = nil
+			d.lobby.play()
 		case <-timer.C:
-			r.close()
-			lose(call.CauseNoAnswer)
-			return l.late(r, outcomes, ctx)
+			expired = true
+			hush(gaveUp(call.CauseNoAnswer))
+			if d.expire() == 0 {
+				winner = d.rest()
+				d.lose(call.CauseNoAnswer)
+				d.open = 0
+			}
 		case <-ctx.Done():
-			r.close()
-			lose(call.CauseCancelled)
-			_ = l.late(r, outcomes, ctx)
-			return context.Cause(ctx)
+			d.close()
+			if g := d.rest(); g != nil {
+				d.line.dismiss(g, call.CauseCancelled)
+			}
+			d.lose(call.CauseCancelled)
+			end(gaveUp(call.CauseCancelled))
+			return nil, context.Cause(ctx)
 		}
 	}
-	return nil
+	d.close()
+	end(gaveUp(call.CauseElsewhere))
+	if winner != nil {
+		d.lose(call.CauseElsewhere)
+	}
+	return winner, nil
 }
 
-// late takes an answer that came while the race was being closed: somebody is on the phone. After the end of the
-// call it is hung up again with the guests.
-func (l *line) late(r *race, outcomes []call.DialOutcome, ctx context.Context) error {
+// rest takes the news that are there already.
+func (d *dialling) rest() *leg {
 	for {
 		select {
-		case n := <-r.news:
-			if n.leg == nil {
-				continue
+		case n := <-d.news:
+			if g := d.take(n); g != nil {
+				return g
 			}
-			if ctx.Err() != nil {
-				l.dismiss(n.leg, call.CauseCancelled)
-				return nil //nolint:nilerr // the caller of Dial looks at the context itself
-			}
-			o := &outcomes[n.target]
-			o.Status, o.Answered, o.Ended, o.Cause = call.StatusAnswered, time.Now(), time.Time{}, ""
-			l.guests[o.LegID] = n.leg
 		default:
 			return nil
 		}
 	}
 }
 
-// dial calls one phone.
-func (l *line) dial(ctx context.Context, r *race, target int, id string, o ua.Outgoing) {
-	to := o.To
-	if to == "" {
-		to = destination(o.URI)
-	}
-	g, err := l.driver.newLeg(id, to, call.SideCallee)
-	if err != nil {
-		r.tell(ring{target: target, err: err})
-		return
-	}
-	o.Offer, o.Handlers = g.local.Offer(), g.handlers()
-	var once sync.Once
-	o.Progress = func(int, []byte) { once.Do(func() { r.tell(ring{target: target, rings: true}) }) }
-	dialog, answer, err := l.driver.agent.Invite(ctx, o)
-	if err == nil {
-		g.mu.Lock()
-		g.dialog = dialog
-		g.mu.Unlock()
-		if err = g.answered(answer); err == nil && r.tell(ring{target: target, leg: g}) {
-			return
+// take takes one piece of news, and returns who has the call.
+func (d *dialling) take(n ring) *leg {
+	o := &d.outcomes[n.target]
+	switch {
+	case n.leg != nil:
+		n.leg.id = o.LegID
+		o.Status, o.Answered, o.Ended, o.Cause = call.StatusAnswered, time.Now(), time.Time{}, ""
+		return n.leg
+	case n.early != nil:
+		d.lobby.hear(n.early)
+	case n.rings:
+		if !d.rung[n.target] {
+			d.rung[n.target] = true
+			d.progress(n.target)
+			if d.lobby != nil {
+				d.lobby.ring()
+			}
 		}
-		bye, cancel := context.WithTimeout(context.Background(), goodbye)
-		defer cancel()
-		dialog.Bye(bye, codeOf(call.CauseElsewhere).reason())
+	default:
+		d.left[n.target]--
+		o.Cause = causeOf(n.err)
+		d.line.driver.log.Info("a leg was not answered", "call", d.line.call.ID, "leg", o.LegID, "cause", o.Cause, "error", n.err)
+		if d.left[n.target] == 0 {
+			o.Ended = time.Now()
+			d.open--
+		}
 	}
-	g.session.Close()
+	return nil
+}
+
+// lose ends the targets that are left.
+func (d *dialling) lose(cause string) {
+	for i := range d.outcomes {
+		o := &d.outcomes[i]
+		if d.left[i] > 0 && o.Status == call.StatusMissed {
+			o.Cause, o.Ended = cause, time.Now()
+		}
+	}
+}
+
+// Dial rings targets, and all phones of each, at once.
+func (l *line) Dial(ctx context.Context, want call.Dial) ([]call.DialOutcome, error) {
+	if err := ended(ctx); err != nil {
+		return nil, err
+	}
+	d := newDialling(l, call.SideCallee, len(want.Targets))
+	d.timeout = want.Timeout
+	d.progress = func(i int) { want.Progress(i, d.outcomes[i].LegID, call.StatusRinging) }
+	single := 0
+	for i, t := range want.Targets {
+		o := &d.outcomes[i]
+		*o = call.DialOutcome{Status: call.StatusMissed, Started: time.Now()}
+		var err error
+		if d.phones[i], err = l.driver.phones(l.call.App, t, want.CallerID, l.observeError); err != nil {
+			l.observeError(fmt.Errorf("dial: %w", err))
+			o.Cause, o.Ended = causeOf(err), time.Now()
+			continue
+		}
+		single += len(d.phones[i])
+		o.LegID = uuid.NewString()
+		want.Progress(i, o.LegID, call.StatusStarted)
+	}
+	if screens(want) {
+		d.screen = func(ctx context.Context, g *leg) error { return l.screen(ctx, g, want) }
+		l.warm(ctx, want.Whisper)
+	}
+	d.lobby = l.newLobby(ctx, want.Music, single == 1 && d.screen == nil)
+	winner, err := d.run(ctx)
+	if winner != nil {
+		l.guests[winner.id] = winner
+	}
+	return d.outcomes, err
+}
+
+// observeError puts what went wrong into the timeline.
+func (l *line) observeError(err error) { l.observe(call.Step{Err: err}) }
+
+// warm lets a prompt be made that is needed soon.
+func (l *line) warm(ctx context.Context, p call.Prompt) {
+	if !p.IsSilence() {
+		l.work.Go(func() { _, _ = l.clip(ctx, p) })
+	}
+}
+
+// phones returns the phones of a target, with the headers that the app sends along. warn is told of those that it
+// may not.
+func (d *Driver) phones(app string, t call.Target, callerID string, warn func(error)) ([]phone, error) {
+	all, err := d.routes.to(d.agent, app, t.Target, callerID)
 	if err != nil {
-		r.tell(ring{target: target, err: err})
+		return nil, err
 	}
+	headers, bad := headersOf(t.Headers)
+	if bad != nil {
+		warn(fmt.Errorf("dial: %w", bad))
+	}
+	for _, p := range all {
+		for i := range p {
+			p[i].Headers = headers
+		}
+	}
+	return all, nil
 }
 
-// destination is host:port of a sip: URI.
-func destination(uri string) string {
-	host, _ := splitURI(uri)
-	return host
-}
-
-// Bridge lets the caller and a leg that Dial brought talk to each other.
-func (l *line) Bridge(ctx context.Context, legID string, limit time.Duration) (call.Ending, error) {
-	g, ok := l.guests[legID]
-	if !ok {
-		err := fmt.Errorf("no leg %s waits to be bridged", legID)
-		return call.Ending{By: call.SidePlatform, Cause: call.CauseTemporaryFailure, Err: err}, err
-	}
-	delete(l.guests, legID)
-	l.setPartner(g)
-	g.onDigit(func(d byte) { l.leg.session.SendDigits(string(d)) })
-	l.talk.Bridge(g.session)
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	var ending call.Ending
-	var err error
-	select {
-	case <-g.gone:
-		ending = g.how()
-	case <-timer.C:
-		ending = call.Ending{By: call.SidePlatform, Cause: call.CauseTimeLimit}
-	case <-ctx.Done():
-		err = context.Cause(ctx)
-		ending = endingOf(err)
-	}
-	l.talk.Bridge(nil)
-	l.setPartner(nil)
-	g.onDigit(nil)
-	l.dismiss(g, ending.Cause)
-	return ending, err
-}
-
-func (l *line) setPartner(g *leg) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.partner = g
+// mayCall reports why an app may not call a target; nobody need be there.
+func (d *Driver) mayCall(app string, t pcmo.Target) error {
+	_, err := d.routes.to(d.agent, app, t, "")
+	return allowed(err)
 }

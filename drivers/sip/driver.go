@@ -32,6 +32,16 @@ const Name = "sip"
 type Options struct {
 	// Listen is the address for SIP over UDP and TCP (default 127.0.0.1:5060).
 	Listen string
+	// TLSListen is the address for SIP over TLS (1.2 and later), host:port; empty: there is none, and nobody can be
+	// called over TLS. TLSCert and TLSKey are the PEM files of its certificate chain and key; they are read again
+	// when they change.
+	TLSListen       string
+	TLSCert, TLSKey string
+	// TLSRoots is a PEM file of authorities that the certificates of trunks and hosts may come from, beside those
+	// that the system trusts.
+	TLSRoots string
+	// SRTP says whether sound is encrypted (default [SRTPOff]).
+	SRTP SRTPMode
 	// Advertise is the host that phones reach us at, where it is not the address that packets leave from: behind a
 	// NAT. An IP address; it goes into SIP and SDP.
 	Advertise string
@@ -45,16 +55,28 @@ type Options struct {
 	Users map[string]string
 	// Realm is what their passwords are for (default "piopiyd").
 	Realm string
-	// KnownOnly refuses calls from everybody but users and trunks.
+	// KnownOnly takes calls from users and trunks only; everybody else is asked for a password.
 	KnownOnly bool
 	// Trunks are the carriers that numbers are called through; calls from their addresses need no password.
 	Trunks []Trunk
 	// AllowHosts are the hosts that apps may call by sip: URI beside the users: names, addresses or networks
 	// (CIDR). Everything else is refused.
 	AllowHosts []string
+	// AllowPrefixes are the beginnings of the numbers, digits with country code ("*" for all), that an app may call,
+	// by app; those of "" may be called by all apps. nil: whatever the trunks' own Prefixes say. They restrict what
+	// trunks reach, and add nothing to it.
+	AllowPrefixes map[string][]string
+	// AppLimits bound the legs that an app calls, by app; "" is for apps without their own. nil: no bounds.
+	AppLimits map[string]AppLimit
 
 	// Route finds the app for a called user or number. nil: every user part names its app.
 	Route func(to string) (app string, ok bool)
+	// HasApp tells whether there is an app, for outbound calls. nil: the handler tells once the call is answered.
+	HasApp func(app string) bool
+	// AllowRefer lets phones transfer their calls (REFER): to whomever the call's app may call.
+	AllowRefer bool
+	// Live, where set, knows the calls while they are performed.
+	Live *call.Live
 	// Inbox takes events and CDRs. Required.
 	Inbox call.Inbox
 	// Asker asks other people's web servers for what follows an input.
@@ -68,10 +90,14 @@ type Options struct {
 	// Voice says texts; nil finds espeak-ng or flite on the machine. SpeechDir keeps what was said.
 	Voice     speech.Synth
 	SpeechDir string
+	// Recognizer understands what callers say; nil: nothing does, and gathering words collects none.
+	Recognizer speech.Recognizer
 	// MediaDir holds the files that apps play by name; empty: there are none.
 	MediaDir string
 	// RecordingsDir takes recordings, named by call id; empty: nothing can be recorded.
 	RecordingsDir string
+	// RecordingURL returns the address of a recording, by its file's name, for events and CDRs; nil: they have none.
+	RecordingURL func(file string) string
 	// SeparateChannels records the caller on the left and what the caller hears on the right.
 	SeparateChannels bool
 	// Dial opens connections to web servers, for audio and streams: it is what keeps apps from reaching private
@@ -99,6 +125,9 @@ func (o Options) withDefaults() (Options, error) {
 		if _, err := netip.ParseAddr(o.Advertise); err != nil {
 			return o, fmt.Errorf("sip.advertise: %q is no IP address", o.Advertise)
 		}
+	}
+	if err := o.SRTP.check(); err != nil {
+		return o, err
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -130,14 +159,18 @@ type Driver struct {
 	pacer  media.Pacer
 	clips  *clips
 	routes *routes
+	limits *limits
 
 	handler atomic.Pointer[call.Handler]
 	active  atomic.Int64
 	work    sync.WaitGroup
 
+	rooms rooms
+
 	mu       sync.Mutex
 	lines    map[*line]struct{}
-	stopping bool
+	stopping bool // no new calls
+	stopped  bool // and none that were
 }
 
 // New returns a driver that listens already: calls are refused with 503 until Serve. Close it, or Serve it.
@@ -146,15 +179,26 @@ func New(o Options) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{opts: o, log: o.Logger, lines: map[*line]struct{}{}, clips: newClips(o)}
+	d := &Driver{opts: o, log: o.Logger, lines: map[*line]struct{}{}, clips: newClips(o), limits: newLimits(o.AppLimits)}
 	if d.routes, err = newRoutes(o); err != nil {
 		return nil, err
 	}
 	if d.agent, err = ua.Open(ua.Options{
-		Listen: o.Listen, Advertise: o.Advertise, Users: o.Users, Realm: o.Realm, KnownOnly: o.KnownOnly, Trusted: d.routes.trusted,
+		Listen: o.Listen, TLSListen: o.TLSListen, TLSCert: o.TLSCert, TLSKey: o.TLSKey, TLSRoots: o.TLSRoots, Advertise: o.Advertise,
+		Users: o.Users, Realm: o.Realm, KnownOnly: o.KnownOnly, Trusted: d.routes.trusted, Peers: d.routes.peers(o.Users),
 		Invite: d.invited, Logger: o.Logger,
 	}); err != nil {
 		return nil, err
+	}
+	for _, t := range o.Trunks {
+		if !t.Register {
+			continue
+		}
+		if err := d.agent.Register(ua.Trunk{
+			Name: t.Name, Address: t.Address, Transport: t.Transport, User: t.User, Password: t.Password, Expires: t.Expires,
+		}); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
 	}
 	host, _, _ := net.SplitHostPort(o.Listen)
 	addr, err := netip.ParseAddr(host)
@@ -172,6 +216,12 @@ func (d *Driver) Name() string { return Name }
 
 // Port returns the port of SIP.
 func (d *Driver) Port() int { return d.agent.Port() }
+
+// TLSPort returns the port of SIP over TLS, 0 if there is none.
+func (d *Driver) TLSPort() int { return d.agent.TLSPort() }
+
+// Trunks returns how the registrations with trunks fare, those with Register set.
+func (d *Driver) Trunks() []ua.TrunkState { return d.agent.Trunks() }
 
 // Serving reports whether calls are taken: Serve has begun, and is not draining.
 func (d *Driver) Serving() bool {
@@ -209,8 +259,9 @@ func (d *Driver) Serve(ctx context.Context, h call.Handler) error {
 		d.log.Warn("calls are ended because the drain time is over", "calls", d.Calls())
 		err = context.Cause(ctx)
 		d.mu.Lock()
+		d.stopped = true
 		for l := range d.lines {
-			l.cancel(&call.HangupError{By: call.SidePlatform, Cause: call.CauseTemporaryFailure})
+			l.stop()
 		}
 		d.mu.Unlock()
 		<-idle
@@ -228,12 +279,15 @@ func (d *Driver) Close() error {
 // invited carries one call, from the INVITE to its end.
 func (d *Driver) invited(inv *ua.Invitation) {
 	h := d.handler.Load()
-	if h == nil || !d.enter() {
+	if h == nil || d.enter() != nil {
 		inv.Reject(503, "Service Unavailable", "")
 		return
 	}
-	defer d.work.Done()
-	defer d.active.Add(-1)
+	defer d.leave()
+	if inv.Replaces != nil {
+		d.replace(inv)
+		return
+	}
 	app, ok := inv.To, inv.To != ""
 	if d.opts.Route != nil {
 		app, ok = d.opts.Route(inv.To)
@@ -244,7 +298,7 @@ func (d *Driver) invited(inv *ua.Invitation) {
 		return
 	}
 	c := d.newCall(inv, app)
-	l, err := d.newLine(c, inv)
+	l, err := d.incoming(c, inv)
 	if err != nil {
 		status, phrase := refusal(err)
 		d.log.Info("a call cannot be taken", "app", app, "source", inv.Source, "status", status, "error", err)
@@ -255,15 +309,24 @@ func (d *Driver) invited(inv *ua.Invitation) {
 }
 
 // enter counts a call in, unless the driver stops or has too many.
-func (d *Driver) enter() bool {
+func (d *Driver) enter() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.stopping || d.active.Load() >= int64(d.opts.MaxCalls) {
-		return false
+	switch {
+	case d.stopping:
+		return call.ErrDraining
+	case d.active.Load() >= int64(d.opts.MaxCalls):
+		return fmt.Errorf("%w: there are %d, as many as may be (sip.max_calls)", call.ErrBusy, d.opts.MaxCalls)
 	}
 	d.active.Add(1)
 	d.work.Add(1)
-	return true
+	return nil
+}
+
+// leave counts a call out.
+func (d *Driver) leave() {
+	d.active.Add(-1)
+	d.work.Done()
 }
 
 func (d *Driver) newCall(inv *ua.Invitation, app string) *call.Call {
@@ -271,10 +334,16 @@ func (d *Driver) newCall(inv *ua.Invitation, app string) *call.Call {
 		ID: uuid.NewString(), App: app, Driver: Name, Direction: call.Inbound, Time: time.Now(),
 		From: party(inv.From, inv.FromHost), To: party(inv.To, ""),
 	}
-	// Both are answered in this process; nobody resolves the name (RFC 6761 section 6.4).
+	name(c)
+	return c
+}
+
+// name gives a call its addresses. They are answered in this process; nobody resolves the name (RFC 6761 section
+// 6.4).
+func name(c *call.Call) {
+	app := c.App
 	c.InputURL = func(token string) string { return "http://piopiyd.invalid/hooks/" + app + "/input/" + token }
 	c.StreamURL = "ws://piopiyd.invalid/hooks/" + app + "/stream?call=" + c.ID
-	return c
 }
 
 // party names a party: digits for numbers, a URI for others; without a host the user alone.
@@ -297,5 +366,5 @@ func (d *Driver) performer(h call.Handler, l *line) *call.Performer {
 	if !ok {
 		fault = d.opts.Fault
 	}
-	return &call.Performer{Handler: h, Asker: d.opts.Asker, Reporter: &reporter{line: l}, Fault: fault, Observe: l.observe}
+	return &call.Performer{Handler: h, Asker: d.opts.Asker, Reporter: &reporter{line: l}, Live: d.opts.Live, Fault: fault, Observe: l.observe}
 }

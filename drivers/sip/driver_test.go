@@ -67,7 +67,7 @@ func TestACallerHearsPromptsAndPressesKeys(t *testing.T) {
 				}
 			default:
 			}
-			p.talk.Loop(media.Tone(1700, time.Second))
+			p.talk.Loop(tone(1700, time.Second))
 			p.hears(440)
 			p.hears(880)
 			p.session.SendDigits("5#")
@@ -126,8 +126,8 @@ func TestBridge(t *testing.T) {
 	p.hears(425) // the ringback tone
 	close(rings)
 	callee.until("the line", func() bool { return len(callee.heard) > 0 })
-	p.talk.Loop(media.Tone(700, time.Second))
-	callee.talk.Loop(media.Tone(1500, time.Second))
+	p.talk.Loop(tone(700, time.Second))
+	callee.talk.Loop(tone(1500, time.Second))
 	callee.hears(700)
 	p.hears(1500)
 	p.session.SendDigits("42")
@@ -170,7 +170,7 @@ func TestTrunk(t *testing.T) {
 	if err := p.call(t.Context(), x, "desk"); err != nil {
 		t.Fatal(err)
 	}
-	carrier.talk.Loop(media.Tone(1500, time.Second))
+	carrier.talk.Loop(tone(1500, time.Second))
 	p.hears(1500)
 	if got := <-called; got != "acme acme +14155550101" {
 		t.Errorf("the carrier was asked for %q", got)
@@ -289,11 +289,11 @@ func TestRefusals(t *testing.T) {
 		{name: "the script fails and has no policy", to: "broken", status: 500},
 		{name: "nobody", to: "nobody", status: 404},
 		{name: "not routed", to: "yes", change: func(o *sip.Options) { o.Route = func(string) (string, bool) { return "", false } }, status: 404},
-		{name: "no codec in common", to: "yes", offer: "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 9\r\n", status: 488},
+		{name: "no codec in common", to: "yes", offer: "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n", status: 488},
 		{name: "no audio", to: "yes", offer: "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=video 4000 RTP/AVP 99\r\n", status: 488},
 		{name: "no description", to: "yes", offer: "hello", status: 400},
 		{name: "a user's name without its password", to: "yes", from: "alice", change: func(o *sip.Options) { o.Users = map[string]string{"alice": "s3cret"} }, status: 407},
-		{name: "strangers are not wanted", to: "yes", change: func(o *sip.Options) { o.KnownOnly = true }, status: 403},
+		{name: "strangers are not wanted", to: "yes", change: func(o *sip.Options) { o.KnownOnly = true }, status: 407},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -459,7 +459,7 @@ func TestStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.hears(2000)
-	p.talk.Loop(media.Tone(1100, time.Second))
+	p.talk.Loop(tone(1100, time.Second))
 	<-heard
 	p.hears(2500)
 	p.ends()
@@ -498,7 +498,7 @@ func TestTheAppsOwnStream(t *testing.T) {
 	if err := p.call(t.Context(), x, "ai"); err != nil {
 		t.Fatal(err)
 	}
-	p.talk.Loop(media.Tone(1300, time.Second))
+	p.talk.Loop(tone(1300, time.Second))
 	p.hears(1300) // the echo
 	p.hangUp()
 }

@@ -2,6 +2,7 @@ package sip_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -25,6 +26,7 @@ import (
 	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/drivers/sip/sdp"
+	"github.com/piopiy/piopiyd/drivers/sip/speech"
 	"github.com/piopiy/piopiyd/drivers/sip/ua"
 	"github.com/piopiy/piopiyd/runtime"
 )
@@ -34,16 +36,20 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds every wait of these tests.
 const patience = 20 * time.Second
 
-// beeps is a voice that says "hz N" as a second of N Hz, and nothing else.
+// beeps is a voice that says "hz N" as a second of N Hz, "hz N long" as 30 s, and nothing else.
 type beeps struct{}
 
 func (beeps) Name() string { return "beeps" }
-func (beeps) Speak(_ context.Context, text string) ([]byte, error) {
+func (beeps) Say(_ context.Context, r speech.Request) ([]byte, error) {
 	var hz float64
-	if _, err := fmt.Sscanf(text, "hz %g", &hz); err != nil {
-		return nil, fmt.Errorf("cannot say %q", text)
+	if _, err := fmt.Sscanf(r.Text, "hz %g", &hz); err != nil {
+		return nil, fmt.Errorf("cannot say %q", r.Text)
 	}
-	return media.EncodeWAV(media.Tone(hz, time.Second)), nil
+	length := time.Second
+	if strings.HasSuffix(r.Text, " long") {
+		length = 30 * time.Second
+	}
+	return media.EncodeWAV(media.Tone(hz, length)), nil
 }
 
 // exchange is a driver with scripts that answer, and what it reports.
@@ -51,13 +57,15 @@ type exchange struct {
 	*sip.Driver
 	t        testing.TB
 	dir      string
-	handler  *bindcall.Handler
+	handler  call.Handler
+	live     call.Live
 	stop     context.CancelCauseFunc
 	served   chan struct{}
 	serveErr error
 
 	mu      sync.Mutex
 	reports []string
+	records []string // CDRs as they are
 	changed chan struct{}
 	steps   []string
 }
@@ -70,6 +78,9 @@ func (x *exchange) AcceptEvent(_ context.Context, e *call.Event) (bool, error) {
 
 // AcceptCDR implements call.Inbox.
 func (x *exchange) AcceptCDR(_ context.Context, r *call.CDR) (bool, error) {
+	x.mu.Lock()
+	x.records = append(x.records, string(r.Raw))
+	x.mu.Unlock()
 	x.report(fmt.Sprintf("%s cdr %s %s", r.Leg, r.Status, field(string(r.Raw), "hangup_cause")))
 	return true, nil
 }
@@ -89,6 +100,27 @@ func (x *exchange) report(s string) {
 	x.reports = append(x.reports, s)
 	close(x.changed)
 	x.changed = make(chan struct{})
+}
+
+// raw are the CDRs.
+func (x *exchange) raw() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return strings.Join(x.records, "\n")
+}
+
+// reportedAll are the reports so far.
+func (x *exchange) reportedAll() string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return strings.Join(x.reports, ", ")
+}
+
+// forget forgets what was reported.
+func (x *exchange) forget() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.reports = nil
 }
 
 // reported waits until the calls have reported something.
@@ -141,12 +173,17 @@ func openFor(t testing.TB, scripts map[string]string, change ...func(*sip.Option
 			t.Fatal(err)
 		}
 	}
-	x := &exchange{t: t, dir: t.TempDir(), changed: make(chan struct{}), served: make(chan struct{})}
-	x.handler = bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Logger: log})
+	return serve(t, log, bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Logger: log}), change...)
+}
+
+// serve starts an exchange for a handler.
+func serve(t testing.TB, log *slog.Logger, h call.Handler, change ...func(*sip.Options)) *exchange {
+	t.Helper()
+	x := &exchange{t: t, dir: t.TempDir(), changed: make(chan struct{}), served: make(chan struct{}), handler: h}
 	o := sip.Options{
 		Listen: "127.0.0.1:0", Inbox: x, Logger: log, Voice: beeps{}, SpeechDir: filepath.Join(x.dir, "speech"),
 		MediaDir: x.dir, RecordingsDir: filepath.Join(x.dir, "recordings"), DrainTimeout: patience / 2,
-		AllowHosts: []string{"127.0.0.1"}, Dial: (&net.Dialer{}).DialContext,
+		Live: &x.live, AllowHosts: []string{"127.0.0.1"}, Dial: (&net.Dialer{}).DialContext,
 		Observe: func(_ *call.Call, s call.Step) {
 			if s.Err != nil {
 				x.mu.Lock()
@@ -158,6 +195,7 @@ func openFor(t testing.TB, scripts map[string]string, change ...func(*sip.Option
 	for _, c := range change {
 		c(&o)
 	}
+	var err error
 	if x.Driver, err = sip.New(o); err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +226,16 @@ func (x *exchange) faults() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return strings.Join(x.steps, "; ")
+}
+
+// read returns a file of the exchange.
+func (x *exchange) read(path ...string) []byte {
+	x.t.Helper()
+	data, err := os.ReadFile(filepath.Join(append([]string{x.dir}, path...)...))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return data
 }
 
 // recording returns the samples of the only recording.
@@ -222,15 +270,17 @@ type phone struct {
 	mu      sync.Mutex
 	heard   []int16
 	digits  []byte
+	offered string // the direction of the last offer within the call
 	changed chan struct{}
 
+	stubborn bool // it takes no offer within the call
 	// ring, where set, decides about calls to the phone.
 	ring func(*phone, *ua.Invitation)
 }
 
 func newPhone(t *testing.T, ring func(*phone, *ua.Invitation)) *phone {
 	t.Helper()
-	p := &phone{t: t, ring: ring, over: make(chan ua.End, 1), changed: make(chan struct{})}
+	p := &phone{t: t, ring: ring, over: make(chan ua.End, 8), changed: make(chan struct{})}
 	ports, err := media.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -259,12 +309,12 @@ func newPhone(t *testing.T, ring func(*phone, *ua.Invitation)) *phone {
 }
 
 func (p *phone) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	_ = p.agent.Close(ctx) // and nobody picks up any more
 	if p.untick != nil {
 		p.untick()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	_ = p.agent.Close(ctx)
 	p.session.Close()
 }
 
@@ -277,7 +327,7 @@ func (p *phone) note(f func()) {
 }
 
 // Tap implements media.Tap.
-func (p *phone) Tap(caller, _ *media.Frame) {
+func (p *phone) Tap(caller, _ media.Frame) {
 	p.note(func() { p.heard = append(p.heard, caller[:]...) })
 }
 
@@ -286,7 +336,31 @@ func (p *phone) local() sdp.Local {
 }
 
 func (p *phone) handlers() ua.Handlers {
-	return ua.Handlers{Ended: func(e ua.End) { p.over <- e }}
+	h := ua.Handlers{Ended: func(e ua.End) { p.over <- e }, Digit: func(d byte) {
+		p.note(func() { p.digits = append(p.digits, d) })
+	}}
+	if !p.stubborn {
+		h.Offer = p.reoffered
+	}
+	return h
+}
+
+// reoffered answers an offer within the call.
+func (p *phone) reoffered(offer []byte) ([]byte, error) {
+	d, err := sdp.Parse(offer)
+	if err != nil {
+		return nil, err
+	}
+	p.session.Start(d.Format())
+	p.note(func() { p.offered = string(d.Direction) })
+	return p.local().Answer(d), nil
+}
+
+// direction is that of the last offer within the call.
+func (p *phone) direction() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.offered
 }
 
 func (p *phone) start(description []byte) error {
@@ -295,8 +369,25 @@ func (p *phone) start(description []byte) error {
 		return err
 	}
 	p.session.Start(d.Format())
+	if p.untick != nil { // of its last call
+		p.untick()
+	}
 	p.untick = p.pacer.Add(p.talk)
 	return nil
+}
+
+// progress lets the caller of an invitation hear the phone, which is not answered.
+func (p *phone) progress(i *ua.Invitation) {
+	d, err := sdp.Parse(i.Offer)
+	if err == nil {
+		err = i.Progress(p.local().Answer(d), p.handlers())
+	}
+	if err == nil {
+		err = p.start(i.Offer)
+	}
+	if err != nil {
+		p.t.Error(err)
+	}
 }
 
 // call calls user at an exchange.
@@ -313,7 +404,7 @@ func (p *phone) invite(ctx context.Context, o ua.Outgoing) error {
 	if err != nil {
 		return err
 	}
-	p.dialog = dialog
+	p.note(func() { p.dialog = dialog })
 	return p.start(answer)
 }
 
@@ -325,12 +416,26 @@ func (p *phone) pickUp(i *ua.Invitation) {
 		return
 	}
 	dialog, err := i.Accept(p.local().Answer(d), p.handlers())
+	if errors.Is(err, ua.ErrCancelled) {
+		return
+	}
 	if err != nil {
 		p.t.Error(err)
 		return
 	}
-	p.dialog = dialog
+	p.note(func() { p.dialog = dialog })
 	if err := p.start(i.Offer); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// pickUpMute answers a call and sends no sound.
+func (p *phone) pickUpMute(i *ua.Invitation) {
+	d, err := sdp.Parse(i.Offer)
+	if err == nil {
+		_, err = i.Accept(p.local().Answer(d), p.handlers())
+	}
+	if err != nil {
 		p.t.Error(err)
 	}
 }
@@ -382,8 +487,23 @@ func (p *phone) ends() ua.End {
 	}
 }
 
+// inCall is the phone's dialog, once it has one.
+func (p *phone) inCall() (d *ua.Dialog) {
+	p.t.Helper()
+	p.until("the call", func() bool {
+		d = p.dialog
+		return d != nil
+	})
+	return d
+}
+
 func (p *phone) hangUp() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	p.dialog.Bye(ctx, "")
+	p.inCall().Bye(ctx, "")
+}
+
+// tone is a tone to be played.
+func tone(hz float64, length time.Duration) media.Sound {
+	return media.Sound{Samples: media.Tone(hz, length), Rate: media.Rate}
 }

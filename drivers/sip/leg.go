@@ -1,11 +1,13 @@
 package sip
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
@@ -13,36 +15,67 @@ import (
 	"github.com/piopiy/piopiyd/drivers/sip/ua"
 )
 
-// errBadOffer says that a description cannot be read.
-var errBadOffer = errors.New("the description of the sound cannot be read")
+var (
+	// errBadOffer says that a description cannot be read.
+	errBadOffer = errors.New("the description of the sound cannot be read")
+	// errNotAnswered says that a party has not answered yet.
+	errNotAnswered = errors.New("the party has not answered")
+)
 
 // leg is one party: its sound, and its dialog once it was answered.
 type leg struct {
 	id      string
+	driver  *Driver
 	session *media.Session
+	trunk   bool // it is reached through a carrier
 
-	mu     sync.Mutex
-	local  sdp.Local
-	dialog *ua.Dialog
-	digit  func(byte)
-	ended  bool
-	ending call.Ending
-	gone   chan struct{} // closed when the party has hung up or is lost
+	mu      sync.Mutex
+	local   sdp.Local
+	dialog  *ua.Dialog
+	digit   func(byte)
+	refer   func(context.Context, *ua.Referral) // see onRefer
+	isHeld  bool                                // by the party
+	resumed time.Time                           // when sound was expected again
+	digits  []byte                              // that wait to be sent by INFO
+	ended   bool
+	ending  call.Ending
+	gone    chan struct{} // closed when the party has hung up or is lost
+	leaving chan struct{} // closed when it is known who takes its place; nil while nobody is asked
+	release func()        // gives back what the leg counts for, once; nil for callers
 }
 
-// newLeg opens a socket for the sound of a party whose SIP is at addr, host:port.
-func (d *Driver) newLeg(id, addr string, side call.Side) (*leg, error) {
+// close ends the sound.
+func (l *leg) close() {
+	l.session.Close()
+	if l.release != nil {
+		l.release()
+	}
+}
+
+// describe begins our description for a party whose SIP is at addr, host:port, and comes by a transport.
+func (d *Driver) describe(addr, transport string) sdp.Local {
+	return sdp.Local{Addr: d.hostFor(addr), ID: rand.Uint64() >> 2, Version: 1}.WithSecurity(d.opts.SRTP.security(transport))
+}
+
+// hostFor is the address that a party at addr, host:port, reaches us at.
+func (d *Driver) hostFor(addr string) netip.Addr {
+	if d.opts.Advertise != "" {
+		host, _ := netip.ParseAddr(d.opts.Advertise)
+		return host
+	}
+	return ua.LocalAddr(addr)
+}
+
+// newLeg opens a socket for the sound of a party.
+func (d *Driver) newLeg(id string, local sdp.Local, side call.Side) (*leg, error) {
 	conn, err := d.ports.Open()
 	if err != nil {
 		return nil, err
 	}
-	l := &leg{id: id, gone: make(chan struct{}), ending: call.Ending{By: side, Cause: call.CauseNormal}}
+	l := &leg{id: id, driver: d, gone: make(chan struct{}), ending: call.Ending{By: side, Cause: call.CauseNormal}}
 	l.session = media.NewSession(conn, media.SessionOptions{Strict: d.opts.StrictRTP, OnDigit: l.pressed})
-	host := ua.LocalAddr(addr)
-	if d.opts.Advertise != "" {
-		host, _ = netip.ParseAddr(d.opts.Advertise)
-	}
-	l.local = sdp.Local{Addr: host, Port: l.session.Port(), ID: rand.Uint64() >> 2, Version: 1}
+	l.local = local
+	l.local.Port = l.session.Port()
 	return l, nil
 }
 
@@ -62,9 +95,34 @@ func (l *leg) pressed(digit byte) {
 	}
 }
 
-func parse(body []byte) (*sdp.Description, error) {
-	d, err := sdp.Parse(body)
-	if err != nil && !errors.Is(err, sdp.ErrNoAudio) && !errors.Is(err, sdp.ErrNoCodec) {
+// informed takes a key that the party tells of by SIP.
+func (l *leg) informed(digit byte) {
+	if !l.session.KeysElsewhere(digit) {
+		l.pressed(digit)
+	}
+}
+
+// onRefer sets who decides about the party's wish to be transferred, see [ua.Handlers]; without one it is declined.
+func (l *leg) onRefer(f func(context.Context, *ua.Referral)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refer = f
+}
+
+func (l *leg) referred(ctx context.Context, r *ua.Referral) {
+	l.mu.Lock()
+	f := l.refer
+	l.mu.Unlock()
+	if f == nil {
+		r.Reject(603, "Decline")
+		return
+	}
+	f(ctx, r)
+}
+
+// readable tells what cannot be read from what cannot be met.
+func readable(d *sdp.Description, err error) (*sdp.Description, error) {
+	if err != nil && !errors.Is(err, sdp.ErrNoAudio) && !errors.Is(err, sdp.ErrNoCodec) && !errors.Is(err, sdp.ErrSecurity) {
 		return nil, fmt.Errorf("%w: %w", errBadOffer, err)
 	}
 	return d, err
@@ -72,34 +130,175 @@ func parse(body []byte) (*sdp.Description, error) {
 
 // handlers take what the party does in its dialog.
 func (l *leg) handlers() ua.Handlers {
-	return ua.Handlers{Offer: l.reoffered, Answer: l.answered, Digit: l.pressed, Ended: l.hungUp}
+	return ua.Handlers{Offer: l.reoffered, Answer: l.answered, Digit: l.informed, Refer: l.referred, Ended: l.hungUp}
 }
 
 // reoffered answers an offer within the call: a hold, another codec, another address.
 func (l *leg) reoffered(offer []byte) ([]byte, error) {
-	l.mu.Lock()
-	l.local.Version++
-	local := l.local
-	l.mu.Unlock()
+	local := l.described()
 	if len(offer) == 0 {
 		return local.Offer(), nil
 	}
-	d, err := parse(offer)
+	d, err := readable(local.Parse(offer))
 	if err != nil {
 		return nil, err
 	}
-	l.session.Start(d.Format())
+	l.agree(local, d)
 	return local.Answer(d), nil
+}
+
+// described returns our next description.
+func (l *leg) described() sdp.Local {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.local.Version++
+	return l.local
 }
 
 // answered takes the answer to our offer.
 func (l *leg) answered(answer []byte) error {
-	d, err := parse(answer)
-	if err != nil {
-		return err
+	l.mu.Lock()
+	local := l.local
+	l.mu.Unlock()
+	d, err := readable(local.Parse(answer))
+	if err == nil {
+		l.agree(local, d)
 	}
-	l.session.Start(d.Format())
-	return nil
+	return err
+}
+
+// agree begins what the party's description and ours mean.
+func (l *leg) agree(local sdp.Local, d *sdp.Description) {
+	f := local.Format(d)
+	f.Receive = f.Receive && (local.Direction != sdp.SendOnly && local.Direction != sdp.Inactive)
+	l.session.Start(f)
+	held := d.Direction == sdp.Inactive || d.Direction == sdp.SendOnly
+	l.mu.Lock()
+	l.local = l.local.Settled(d)
+	changed := held != l.isHeld
+	if changed {
+		l.isHeld, l.resumed = held, time.Now()
+	}
+	l.mu.Unlock()
+	if changed {
+		l.driver.log.Debug("a party holds, or is back", "leg", l.id, "held", held)
+	}
+}
+
+// hold holds the party, which hears what we play and is not heard any more, or takes it back. A refusal is a
+// [ua.Rejected]; then everything stays as it was.
+func (l *leg) hold(ctx context.Context, on bool) error {
+	direction := sdp.SendRecv
+	if on {
+		direction = sdp.SendOnly
+	}
+	return l.reoffer(ctx, func(local *sdp.Local) { local.Direction = direction })
+}
+
+// reoffer changes what we describe, and lets the party agree.
+func (l *leg) reoffer(ctx context.Context, change func(*sdp.Local)) error {
+	l.mu.Lock()
+	dialog := l.dialog
+	l.mu.Unlock()
+	if dialog == nil {
+		return errNotAnswered
+	}
+	var local sdp.Local
+	return dialog.Renegotiate(ctx, func() []byte {
+		local = l.described()
+		change(&local)
+		return local.Offer()
+	}, func(answer []byte) error {
+		d, err := readable(local.Parse(answer))
+		if err != nil {
+			return err
+		}
+		l.mu.Lock()
+		l.local, l.resumed = local, time.Now()
+		l.mu.Unlock()
+		l.agree(local, d)
+		return nil
+	})
+}
+
+// held reports whether the party holds us.
+func (l *leg) held() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.isHeld
+}
+
+// holding reports whether we hold the party.
+func (l *leg) holding() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.local.Direction == sdp.SendOnly || l.local.Direction == sdp.Inactive
+}
+
+// silent is how long the party has sent nothing although sound is expected of it. Who holds may be silent.
+func (l *leg) silent(now time.Time) time.Duration {
+	s := l.session.Stats()
+	if !s.Receiving || l.held() {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	since := s.Heard
+	if l.resumed.After(since) {
+		since = l.resumed
+	}
+	return max(0, now.Sub(since))
+}
+
+const (
+	// infoLength is the length that keys have in an INFO, and infoWait how long one may take.
+	infoLength = 160 * time.Millisecond
+	infoWait   = 5 * time.Second
+	// maxWaiting bounds the keys that wait to be sent.
+	maxWaiting = 128
+)
+
+// sendDigits sends keys to the party: as telephone events, or by INFO where none were agreed on.
+func (l *leg) sendDigits(digits string) {
+	if l.session.SendDigits(digits) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dialog == nil {
+		return
+	}
+	begin := len(l.digits) == 0
+	l.digits = append(l.digits, digits[:min(len(digits), maxWaiting-len(l.digits))]...)
+	if begin && len(l.digits) > 0 {
+		dialog := l.dialog
+		l.driver.work.Go(func() { l.inform(dialog) })
+	}
+}
+
+// inform sends the keys that wait by INFO, one after the other.
+func (l *leg) inform(dialog *ua.Dialog) {
+	for {
+		l.mu.Lock()
+		if len(l.digits) == 0 {
+			l.mu.Unlock()
+			return
+		}
+		digit := l.digits[0]
+		l.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), infoWait)
+		err := dialog.SendDigit(ctx, digit, infoLength)
+		cancel()
+		l.mu.Lock()
+		if err != nil {
+			l.driver.log.Debug("keys could not be sent by INFO", "leg", l.id, "error", err)
+			l.digits = nil
+			l.mu.Unlock()
+			return
+		}
+		l.digits = l.digits[1:]
+		l.mu.Unlock()
+	}
 }
 
 // hungUp notes that the party is gone.

@@ -3,9 +3,6 @@ package sip
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -15,56 +12,97 @@ import (
 	"github.com/piopiy/piopiyd/drivers/sip/ua"
 )
 
-// line is a call's first leg in the performer's hands.
+// line is a call in the performer's hands. What implements [call.Line] is used by one goroutine at a time; what
+// implements [call.Controls] may be used by any.
 type line struct {
 	driver *Driver
 	call   *call.Call
-	inv    *ua.Invitation
-	offer  *sdp.Description // nil when the caller left the offer to us
-	leg    *leg
-	talk   *media.Conversation
+	inv    *ua.Invitation   // nil for outbound calls
+	offer  *sdp.Description // the caller's; nil when it left the offer to us
+	body   []byte           // our description to the caller, once it was made
 	cancel context.CancelCauseFunc
 	ctx    context.Context
+	talk   *media.Conversation // of outbound calls, once they are answered
 
 	handler  call.Handler
-	answered chan struct{} // closed by Answer
-	untick   func()
+	answered chan struct{}   // closed when leg a has answered, or was
+	untick   func()          // nil while no sound flows
 	guests   map[string]*leg // answered legs that wait to be bridged
-	recorder *media.Recorder
-	streams  []*stream
+	streams  streams
 	work     sync.WaitGroup
+	tapes    tapes
+	began    func()        // called with the first event: the call can be found among the live ones
+	holding  chan struct{} // holds one while a hold is changed
 
-	mu      sync.Mutex
-	digits  []byte
-	partner *leg          // who hears the caller's keys instead of the script
-	pressed chan struct{} // holds one when digits have come
-	unknown bool          // there is no such app
+	mu           sync.Mutex
+	leg          *leg          // leg a; of outbound calls, once it has answered
+	moved        chan struct{} // holds one when another party has become leg a
+	partner      *leg          // leg b, which hears the caller's keys instead of the script
+	movedPartner chan struct{} // holds one when another party has become the partner, or nobody
+	link         *link         // set when the partner is the first leg of another call
+	digits       []byte
+	pressed      chan struct{} // holds one when digits have come
+	unknown      bool          // there is no such app
+	over         bool          // nobody can take part any more
 }
 
-// maxDigits bounds the keys that wait for the next Gather.
-const maxDigits = 128
-
-func (d *Driver) newLine(c *call.Call, inv *ua.Invitation) (*line, error) {
-	l := &line{
-		driver: d, call: c, inv: inv, answered: make(chan struct{}), guests: map[string]*leg{}, pressed: make(chan struct{}, 1),
+// newLine returns the line of a call whose leg a is not known yet.
+func (d *Driver) newLine(c *call.Call) *line {
+	return &line{
+		driver: d, call: c, answered: make(chan struct{}), guests: map[string]*leg{}, pressed: make(chan struct{}, 1),
+		moved: make(chan struct{}, 1), movedPartner: make(chan struct{}, 1), began: func() {}, holding: make(chan struct{}, 1),
 	}
+}
+
+// incoming returns the line of a call that comes in.
+func (d *Driver) incoming(c *call.Call, inv *ua.Invitation) (*line, error) {
+	l := d.newLine(c)
+	l.inv = inv
+	local := d.describe(inv.Source, inv.Transport())
+	var err error
 	if len(inv.Offer) > 0 {
-		var err error
-		if l.offer, err = parse(inv.Offer); err != nil {
+		if l.offer, err = readable(local.Parse(inv.Offer)); err != nil {
 			return nil, err
 		}
 	}
-	var err error
-	if l.leg, err = d.newLeg(c.ID, inv.Source, call.SideCaller); err != nil {
+	g, err := d.newLeg(c.ID, local, call.SideCaller)
+	if err != nil {
 		return nil, err
 	}
-	l.leg.onDigit(l.press)
-	l.talk = media.NewConversation(l.leg.session)
+	g.trunk = inv.Trusted
+	l.seat(g)
 	return l, nil
 }
 
-// run performs the call to its end.
+// seat makes a party leg a.
+func (l *line) seat(g *leg) {
+	g.onDigit(l.press)
+	g.onRefer(l.refers(g))
+	l.mu.Lock()
+	l.leg = g
+	l.mu.Unlock()
+	if l.talk == nil {
+		l.talk = media.NewConversation(g.session)
+	}
+}
+
+// first is leg a.
+func (l *line) first() *leg {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.leg
+}
+
+// run performs a call that came in to its end.
 func (l *line) run(h call.Handler) {
+	l.perform(h, func(ctx context.Context, p *call.Performer) {
+		l.inv.Ring()
+		p.Run(ctx, l.call, l)
+	})
+}
+
+// perform lives the call.
+func (l *line) perform(h call.Handler, do func(context.Context, *call.Performer)) {
 	d := l.driver
 	l.handler = h
 	ctx, cancel := context.WithCancelCause(context.Background())
@@ -72,27 +110,39 @@ func (l *line) run(h call.Handler) {
 	defer cancel(context.Canceled)
 	d.mu.Lock()
 	d.lines[l] = struct{}{}
+	stopped := d.stopped
 	d.mu.Unlock()
 	defer func() {
 		d.mu.Lock()
 		delete(d.lines, l)
 		d.mu.Unlock()
 	}()
+	if stopped {
+		l.stop()
+	}
 	limit := time.AfterFunc(d.opts.MaxDuration, func() {
 		cancel(&call.HangupError{By: call.SidePlatform, Cause: call.CauseTimeLimit})
 	})
 	defer limit.Stop()
 	l.work.Go(l.watch)
-	l.inv.Ring()
-	d.performer(h, l).Run(ctx, l.call, l)
+	do(ctx, d.performer(h, l))
 	cancel(context.Canceled)
 	l.work.Wait()
 }
 
+// stop ends the call because the driver stops.
+func (l *line) stop() {
+	l.cancel(&call.HangupError{By: call.SidePlatform, Cause: call.CauseTemporaryFailure})
+}
+
 // watch ends the call when the caller gives up before the answer, or hangs up after it, or falls silent.
 func (l *line) watch() {
+	var cancelled <-chan struct{}
+	if l.inv != nil {
+		cancelled = l.inv.Cancelled
+	}
 	select {
-	case <-l.inv.Cancelled:
+	case <-cancelled:
 		select {
 		case <-l.answered: // what was cancelled is the transaction, not the call
 		default:
@@ -103,17 +153,25 @@ func (l *line) watch() {
 	case <-l.ctx.Done():
 		return
 	}
-	tick := time.NewTicker(max(l.driver.opts.MediaTimeout/10, 10*time.Millisecond))
+	tick := l.driver.silenceTicker()
 	defer tick.Stop()
 	for {
+		g := l.first()
 		select {
-		case <-l.leg.gone:
-			e := l.leg.how()
+		case <-g.gone:
+			if g.decided(l.ctx); l.first() != g {
+				continue
+			}
+			e := g.how()
+			if e.By == call.SideCallee { // it has come from leg b's place in another call
+				e.By = call.SideCaller
+			}
 			l.cancel(&call.HangupError{By: e.By, Cause: e.Cause})
 			return
+		case <-l.moved:
 		case <-tick.C:
-			if s := l.leg.session.Stats(); s.Receiving && time.Since(s.Heard) > l.driver.opts.MediaTimeout {
-				l.driver.log.Warn("a call is ended: its phone has sent no sound", "call", l.call.ID, "since", s.Heard)
+			if g.silent(time.Now()) > l.driver.opts.MediaTimeout {
+				l.driver.log.Warn("a call is ended: its phone has sent no sound", "call", l.call.ID, "for", l.driver.opts.MediaTimeout)
 				l.cancel(&call.HangupError{By: call.SidePlatform, Cause: causeNoReply})
 				return
 			}
@@ -121,6 +179,11 @@ func (l *line) watch() {
 			return
 		}
 	}
+}
+
+// silenceTicker ticks when it is time to look whether a party is silent.
+func (d *Driver) silenceTicker() *time.Ticker {
+	return time.NewTicker(max(d.opts.MediaTimeout/10, 10*time.Millisecond))
 }
 
 // ended is why the call is over, or nil.
@@ -145,12 +208,8 @@ func (l *line) Answer(ctx context.Context) error {
 	if err := ended(ctx); err != nil || l.hasAnswered() {
 		return err
 	}
-	body := l.leg.local.Offer()
-	if l.offer != nil {
-		l.leg.session.Start(l.offer.Format())
-		body = l.leg.local.Answer(l.offer)
-	}
-	dialog, err := l.inv.Accept(body, l.leg.handlers())
+	g := l.first()
+	dialog, err := l.inv.Accept(l.describe(g), g.handlers())
 	switch {
 	case errors.Is(err, ua.ErrCancelled):
 		l.cancel(&call.HangupError{By: call.SideCaller, Cause: call.CauseCancelled})
@@ -158,21 +217,74 @@ func (l *line) Answer(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	l.leg.mu.Lock()
-	l.leg.dialog = dialog
-	l.leg.mu.Unlock()
+	g.mu.Lock()
+	g.dialog = dialog
+	g.mu.Unlock()
 	close(l.answered)
-	l.untick = l.driver.pacer.Add(l.talk)
+	l.begin()
 	return nil
+}
+
+// describe is our description to the caller. Once it was made, sound may flow.
+func (l *line) describe(g *leg) []byte {
+	if l.body != nil {
+		return l.body
+	}
+	l.body = g.local.Offer()
+	if l.offer != nil {
+		g.agree(g.local, l.offer)
+		l.body = g.local.Answer(l.offer)
+	}
+	return l.body
+}
+
+// begin lets sound flow.
+func (l *line) begin() {
+	if l.untick == nil {
+		l.untick = l.driver.pacer.Add(l.talk)
+	}
+}
+
+// early lets a caller who was not answered hear us (183), and reports whether it does.
+func (l *line) early() bool {
+	if l.untick != nil {
+		return true
+	}
+	if l.inv == nil || l.offer == nil {
+		return false
+	}
+	g := l.first()
+	if err := l.inv.Progress(l.describe(g), g.handlers()); err != nil {
+		return false
+	}
+	l.begin()
+	return true
 }
 
 // Play plays a prompt to its end. Keys pressed meanwhile wait for the next Gather.
 func (l *line) Play(ctx context.Context, p call.Prompt) error {
-	clip, err := l.clip(ctx, p)
-	if err != nil || clip.Empty() {
+	sound, err := l.clip(ctx, p)
+	if err != nil || sound.Empty() {
 		return err
 	}
-	return l.await(ctx, l.talk.Play(clip).Done())
+	return hear(ctx, l.play(sound, media.PlayOptions{}))
+}
+
+// play begins to play a sound, beside what plays already: that is announcements, and they are not cut short.
+func (l *line) play(s media.Sound, o media.PlayOptions) *media.Playback {
+	o.Beside = true
+	return l.talk.PlayWith(s, o)
+}
+
+// hear waits for the end of what plays, and stops it when ctx ends first.
+func hear(ctx context.Context, p *media.Playback) error {
+	select {
+	case <-p.Done():
+		return nil
+	case <-ctx.Done():
+		p.Stop()
+		return context.Cause(ctx)
+	}
 }
 
 // clip returns the sound of a prompt.
@@ -180,22 +292,15 @@ func (l *line) clip(ctx context.Context, p call.Prompt) (media.Sound, error) {
 	if err := ended(ctx); err != nil {
 		return media.Sound{}, err
 	}
-	clip, err := l.driver.clips.get(ctx, p, l.talk.Rate())
+	rate := media.Rate
+	if l.talk != nil {
+		rate = l.talk.Rate()
+	}
+	sound, err := l.driver.clips.get(ctx, p, rate)
 	if gone := ended(ctx); gone != nil {
 		return media.Sound{}, gone
 	}
-	return clip, err
-}
-
-// await waits for what plays; at the call's end it stops it.
-func (l *line) await(ctx context.Context, done <-chan struct{}) error {
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		l.talk.Stop()
-		return context.Cause(ctx)
-	}
+	return sound, err
 }
 
 // Wait keeps the line open and silent.
@@ -210,122 +315,6 @@ func (l *line) Wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// press takes a key of the caller.
-func (l *line) press(digit byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.partner != nil {
-		l.partner.session.SendDigits(string(digit))
-		return
-	}
-	if len(l.digits) < maxDigits {
-		l.digits = append(l.digits, digit)
-	}
-	select {
-	case l.pressed <- struct{}{}:
-	default:
-	}
-}
-
-// digit takes the key that waits longest.
-func (l *line) digit() (byte, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.digits) == 0 {
-		return 0, false
-	}
-	d := l.digits[0]
-	l.digits = l.digits[1:]
-	return d, true
-}
-
-// waiting reports whether a key waits to be taken.
-func (l *line) waiting() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.digits) > 0
-}
-
-// flush forgets the keys that wait.
-func (l *line) flush() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.digits = nil
-}
-
-// Gather collects digits; the first one stops the prompt, and one that came before there is no need for it.
-func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error) {
-	clip, err := l.clip(ctx, g.Prompt)
-	if err != nil {
-		return call.Gathered{}, err
-	}
-	if g.Flush {
-		l.flush()
-	}
-	var digits []byte
-	var playing <-chan struct{}
-	timer := time.NewTimer(g.FirstDigit)
-	defer timer.Stop()
-	if first, ok := l.digit(); ok {
-		digits = append(digits, first)
-		timer.Reset(g.NextDigit)
-	} else if !clip.Empty() {
-		playing = l.talk.Play(clip).Done()
-		timer.Stop()
-	}
-	for len(digits) < g.MaxDigits {
-		if d, ok := l.digit(); ok {
-			if playing != nil {
-				l.talk.Stop()
-				playing = nil
-			}
-			if string(d) == g.FinishKey {
-				return call.Gathered{Digits: string(digits), Finished: true}, nil
-			}
-			digits = append(digits, d)
-			timer.Reset(g.NextDigit)
-			continue
-		}
-		select {
-		case <-l.pressed:
-		case <-playing:
-			playing = nil
-			timer.Reset(g.FirstDigit)
-		case <-timer.C:
-			return call.Gathered{Digits: string(digits)}, nil
-		case <-ctx.Done():
-			l.talk.Stop()
-			return call.Gathered{}, context.Cause(ctx)
-		}
-	}
-	return call.Gathered{Digits: string(digits)}, nil
-}
-
-// Record begins to record the conversation into a file named by the call.
-func (l *line) Record(ctx context.Context, o call.RecordOptions) error {
-	if err := ended(ctx); err != nil || l.recorder != nil {
-		return err
-	}
-	dir := l.driver.opts.RecordingsDir
-	if dir == "" {
-		return errors.New("nothing can be recorded: no folder for recordings is set")
-	}
-	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return fmt.Errorf("recording: %w", err)
-	}
-	channels := media.Mixed
-	if o.Channels == "dual" || o.Channels == "" && l.driver.opts.SeparateChannels {
-		channels = media.Separate
-	}
-	r, err := media.NewRecorder(filepath.Join(dir, l.call.ID+".wav"), media.RecorderOptions{Channels: channels, Rate: l.talk.Rate()})
-	if err != nil {
-		return err
-	}
-	l.recorder = r
-	l.talk.Record(r)
-	return nil
-}
-
 // Hangup ends the call, or rejects it.
 func (l *line) Hangup(_ context.Context, e call.Ending) call.Summary {
 	l.cancel(&call.HangupError{By: e.By, Cause: e.Cause})
@@ -333,30 +322,31 @@ func (l *line) Hangup(_ context.Context, e call.Ending) call.Summary {
 		delete(l.guests, id)
 		l.dismiss(g, e.Cause)
 	}
-	for _, s := range l.streams {
-		s.close(1000, "the call ended", false)
-	}
+	l.streams.close(1000, "the call ended")
+	l.mu.Lock()
+	g := l.leg
+	l.over = true
+	l.mu.Unlock()
 	code := codeOf(e.Cause)
-	if !l.hasAnswered() {
+	switch {
+	case l.hasAnswered():
+		l.dismiss(g, e.Cause)
+	case l.inv != nil:
 		l.inv.Reject(code.status, code.phrase, code.reason())
-	} else {
-		l.dismiss(l.leg, e.Cause)
+	}
+	if l.untick != nil {
 		l.untick()
 	}
-	l.talk.Record(nil)
-	var sum call.Summary
-	if r := l.recorder; r != nil {
-		if err := r.Close(); err != nil {
-			l.driver.log.Error("a recording is not whole", "call", l.call.ID, "file", r.Path(), "error", err)
-		} else {
-			l.driver.log.Info("a call was recorded", "call", l.call.ID, "file", r.Path(), "length", r.Length(), "lost", r.Lost())
-		}
-		sum.Recordings = append(sum.Recordings, call.Recording{File: filepath.Base(r.Path()), Duration: r.Length()})
+	sum := call.Summary{Recordings: l.finishRecordings()}
+	if g == nil {
+		l.driver.log.Info("a call ended", "call", l.call.ID, "app", l.call.App, "by", e.By, "cause", e.Cause, "error", e.Err)
+		return sum
 	}
-	l.leg.session.Close()
-	s := l.leg.session.Stats()
+	g.close()
+	s := g.session.Stats()
+	sum.Quality = qualityOf(s)
 	l.driver.log.Info("a call ended", "call", l.call.ID, "app", l.call.App, "by", e.By, "cause", e.Cause, "error", e.Err,
-		"sent", s.Sent, "received", s.Received, "lost", s.Lost, "late", s.Late, "jitter", s.Jitter)
+		"sent", s.Sent, "received", s.Received, "lost", s.Lost, "late", s.Late, "jitter", s.Jitter, "rtt", s.RTT, "mos", s.MOS)
 	return sum
 }
 
@@ -372,9 +362,7 @@ func (l *line) dismiss(g *leg, cause string) {
 		ctx, cancel := context.WithTimeout(context.Background(), goodbye)
 		defer cancel()
 		dialog.Bye(ctx, codeOf(cause).reason())
-		if g != l.leg {
-			g.session.Close()
-		}
+		g.close() // leg a's is closed already
 	})
 }
 

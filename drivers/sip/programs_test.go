@@ -1,13 +1,8 @@
 package sip_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,41 +13,8 @@ import (
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
+	"github.com/piopiy/piopiyd/drivers/sip/siptest"
 )
-
-// program skips the test, aloud, where a program is not installed.
-func program(t *testing.T, name, pkg string) {
-	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("SKIPPED: %s is not installed (Debian: apt-get install %s)", name, pkg)
-	}
-}
-
-// freePort returns a port that nothing uses now, nor the one after it, outside of what the system gives to others.
-func freePort(t testing.TB) int {
-	t.Helper()
-	for range 100 {
-		port := 20000 + 2*rand.IntN(6000)
-		free := true
-		for p := port; p < port+2; p++ {
-			at := fmt.Sprintf("127.0.0.1:%d", p)
-			udp, err := net.ListenPacket("udp", at)
-			if err == nil {
-				_ = udp.Close()
-			}
-			tcp, err2 := net.Listen("tcp", at)
-			if err2 == nil {
-				_ = tcp.Close()
-			}
-			free = free && err == nil && err2 == nil
-		}
-		if free {
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
-}
 
 // Pieces of SIPp scenarios.
 const (
@@ -138,8 +100,8 @@ func (x *exchange) sipp(app, scenario string, args ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sipp", append([]string{
-		fmt.Sprintf("127.0.0.1:%d", x.Port()), "-sf", file, "-s", app, "-i", "127.0.0.1", "-p", fmt.Sprint(freePort(x.t)), "-mi", "127.0.0.1",
-		"-mp", fmt.Sprint(freePort(x.t) &^ 1), "-m", "1", "-nostdin", "-trace_err", "-timeout", "40", "-timeout_error",
+		fmt.Sprintf("127.0.0.1:%d", x.Port()), "-sf", file, "-s", app, "-i", "127.0.0.1", "-p", fmt.Sprint(siptest.FreePort(x.t)), "-mi", "127.0.0.1",
+		"-mp", fmt.Sprint(siptest.FreePort(x.t) &^ 1), "-m", "1", "-nostdin", "-trace_err", "-timeout", "40", "-timeout_error",
 	}, args...)...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -171,7 +133,7 @@ const readOne = `
 `
 
 func TestSIPp(t *testing.T) {
-	program(t, "sipp", "sip-tester")
+	siptest.Program(t, "sipp", "sip-tester")
 	x := open(t, map[string]string{
 		"menu": readOne, "busy": `exports.answer = () => [{ action: 'hangup', cause: 'USER_BUSY' }]`, "yes": `exports.answer = () => [{ action: 'record' }]`,
 		"ring": `exports.answer = () => [{ action: 'connect', timeout: 20, connect: [{ type: 'sip', user: 'sip:a@127.0.0.1:9' }] }]`,
@@ -215,7 +177,7 @@ Content-Length: 0
 	})
 	t.Run("no codec in common", func(t *testing.T) {
 		x.t = t
-		x.sipp("yes", sippInvite("9 18")+`<recv response="100" optional="true"/><recv response="488"/>`+sippAckFailure)
+		x.sipp("yes", sippInvite("3 18")+`<recv response="100" optional="true"/><recv response="488"/>`+sippAckFailure)
 	})
 	t.Run("nobody", func(t *testing.T) {
 		x.t = t
@@ -270,129 +232,10 @@ func (x *exchange) last(want string) {
 	}
 }
 
-// baresip is a running phone.
-type baresip struct {
-	t       *testing.T
-	dir     string
-	control net.Conn
-	cmd     *exec.Cmd
-	out     bytes.Buffer
-	done    chan struct{}
-}
-
-// startBaresip starts a phone that says a tone and records what it hears.
-func startBaresip(t *testing.T, account string, hz float64) *baresip {
-	t.Helper()
-	b := &baresip{t: t, dir: t.TempDir(), done: make(chan struct{})}
-	write := func(name, text string) {
-		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("tone.wav", string(media.EncodeWAV(media.Tone(hz, 30*time.Second))))
-	if err := os.Mkdir(filepath.Join(b.dir, "rec"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	control := freePort(t)
-	write("config", fmt.Sprintf(`sip_listen 127.0.0.1:%d
-audio_source aufile,%s/tone.wav
-audio_player aubridge,sink%d
-ausrc_srate 8000
-auplay_srate 8000
-ausrc_channels 1
-auplay_channels 1
-module_path /usr/lib/baresip/modules
-module stdio.so
-module g711.so
-module sndfile.so
-module aufile.so
-module aubridge.so
-module_tmp uuid.so
-module_tmp account.so
-module_app menu.so
-module_app ctrl_tcp.so
-ctrl_tcp_listen 127.0.0.1:%d
-snd_path %s/rec
-`, freePort(t), b.dir, control, control, b.dir))
-	write("accounts", account+"\n")
-	write("contacts", "")
-	b.cmd = exec.Command("baresip", "-f", b.dir)
-	b.cmd.Stdout, b.cmd.Stderr = &b.out, &b.out
-	b.cmd.Stdin = nil
-	b.cmd.WaitDelay = time.Second
-	if err := b.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(b.done)
-		_ = b.cmd.Wait()
-	}()
-	t.Cleanup(b.quit)
-	for end := time.Now().Add(patience); ; {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", control))
-		if err == nil {
-			b.control = conn
-			go func() { _, _ = io.Copy(io.Discard, conn) }()
-			return b
-		}
-		select {
-		case <-b.done:
-			t.Fatalf("baresip ended:\n%s", b.out.String())
-		case <-time.After(20 * time.Millisecond):
-		}
-		if time.Now().After(end) {
-			t.Fatal("baresip does not listen")
-		}
-	}
-}
-
-func (b *baresip) command(name, params string) {
-	text, _ := json.Marshal(map[string]string{"command": name, "params": params})
-	if _, err := fmt.Fprintf(b.control, "%d:%s,", len(text), text); err != nil {
-		b.t.Errorf("baresip: %v", err)
-	}
-}
-
-// quit ends the phone.
-func (b *baresip) quit() {
-	if b.control != nil {
-		_, _ = fmt.Fprint(b.control, `18:{"command":"quit"},`)
-		_ = b.control.Close()
-	}
-	select {
-	case <-b.done:
-	case <-time.After(5 * time.Second):
-		_ = b.cmd.Process.Kill()
-		<-b.done
-	}
-	if b.t.Failed() {
-		b.t.Logf("baresip says:\n%s", tail(b.out.String(), 3000))
-	}
-}
-
-// heard returns what the phone heard, once it has quit.
-func (b *baresip) heard() []int16 {
-	b.t.Helper()
-	var all []int16
-	files, _ := filepath.Glob(filepath.Join(b.dir, "rec", "*dec.wav"))
-	for _, f := range files {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		samples, err := media.DecodeWAV(data)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		all = append(all, samples...)
-	}
-	return all
-}
-
 // TestBaresip is the whole walk: a phone calls, hears a prompt, presses a key, is connected to a second phone that
 // has registered, is recorded, and both hear each other.
 func TestBaresip(t *testing.T) {
-	program(t, "baresip", "baresip-core")
+	siptest.Program(t, "baresip", "baresip-core")
 	x := open(t, map[string]string{"support": `
 		const { PiopiyAction } = require('piopiy')
 		exports.answer = () => {
@@ -410,76 +253,45 @@ func TestBaresip(t *testing.T) {
 		o.Fault = call.FaultPolicy{Say: "hz 300"}
 	})
 	x.file("menu.wav", 880, 20*time.Second)
-	account := func(user, password, codec string, register int) string {
-		return fmt.Sprintf("<sip:%s@127.0.0.1:%d>;auth_user=%s;auth_pass=%s;regint=%d;answermode=auto;audio_codecs=%s", user, x.Port(), user, password, register, codec)
+	account := func(user, password, codec string) siptest.Account {
+		return siptest.Account{User: user, Password: password, Server: fmt.Sprintf("127.0.0.1:%d", x.Port()), Codec: codec}
 	}
-	bob := startBaresip(t, account("bob", "s3cret", "pcma", 300), 1500)
-	mallory := startBaresip(t, account("mallory", "wrong", "pcmu", 300), 100)
-	x.wait("bob has registered", func() bool { return x.Registered("bob") })
-	caller := startBaresip(t, account("alice", "", "pcmu", 0), 1000)
-	caller.command("dial", fmt.Sprintf("sip:support@127.0.0.1:%d", x.Port()))
+	bob := siptest.StartPhone(t, account("bob", "s3cret", "pcma"), 1500)
+	mallory := siptest.StartPhone(t, account("mallory", "wrong", "pcmu"), 100)
+	siptest.Wait(t, "bob has registered", func() bool { return x.Registered("bob") })
+	caller := siptest.StartPhone(t, account("alice", "", "pcmu"), 1000)
+	caller.Dial(fmt.Sprintf("sip:support@127.0.0.1:%d", x.Port()))
 	x.has("a in_answered")
-	caller.wavGrows()
-	x.wait("the prompt was said", func() bool {
-		caller.command("sndcode", "5")
-		return x.saw("b in_bridged")
-	})
-	bob.wavGrows()
-	bob.command("hangup", "")
+	caller.Hears(880)
+	caller.Press("5")
+	x.has("b in_bridged")
+	bob.Hears(1000)
+	caller.Hears(1500)
+	bob.Hangup()
 	x.has("a cdr answered NORMAL_CLEARING")
 	x.has("b cdr answered NORMAL_CLEARING")
 	if x.Registered("mallory") {
 		t.Error("mallory has registered with a wrong password")
 	}
-	mallory.quit()
-	caller.quit()
-	bob.quit()
+	mallory.Quit()
+	caller.Quit()
+	bob.Quit()
 	x.close()
 	for name, check := range map[string]struct {
 		samples []int16
 		hz      []float64
 	}{
-		"the caller": {caller.heard(), []float64{440, 880, 1500}}, "bob": {bob.heard(), []float64{1000}},
+		"the caller": {caller.Heard(), []float64{440, 880, 1500}}, "bob": {bob.Heard(), []float64{1000}},
 		"the recording": {x.recording(), []float64{440, 880, 1000, 1500}},
 	} {
 		for _, hz := range check.hz {
-			if !contains(check.samples, hz) {
+			if !siptest.Contains(check.samples, hz) {
 				t.Errorf("%s lacks %g Hz in %v", name, hz, media.Duration(len(check.samples)))
 			}
 		}
 	}
 	if x.faults() != "" {
 		t.Errorf("faults: %s", x.faults())
-	}
-}
-
-// wavGrows waits until the phone has heard something for a while.
-func (b *baresip) wavGrows() {
-	b.t.Helper()
-	x := &exchange{t: b.t}
-	x.wait("the phone hears something", func() bool {
-		files, _ := filepath.Glob(filepath.Join(b.dir, "rec", "*dec.wav"))
-		for _, f := range files {
-			if info, err := os.Stat(f); err == nil && info.Size() > 2*media.Rate {
-				return true
-			}
-		}
-		return false
-	})
-}
-
-// wait asks again and again, for what only another program knows.
-func (x *exchange) wait(what string, ok func() bool) {
-	x.t.Helper()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			x.t.Fatalf("waited in vain: %s", what)
-		}
 	}
 }
 
@@ -497,5 +309,5 @@ func (x *exchange) saw(report string) bool {
 // has waits until something was reported.
 func (x *exchange) has(report string) {
 	x.t.Helper()
-	x.wait("reported "+report, func() bool { return x.saw(report) })
+	siptest.Wait(x.t, "reported "+report, func() bool { return x.saw(report) })
 }

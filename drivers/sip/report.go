@@ -28,6 +28,7 @@ func (r *reporter) nobody() bool {
 
 // Event implements call.Reporter.
 func (r *reporter) Event(ctx context.Context, e *call.Event) {
+	r.line.began()
 	if r.nobody() {
 		return
 	}

@@ -1,60 +1,156 @@
 package sip
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
-
-	"github.com/piopiy/piopiyd/call"
 )
+
+// socket is one end of a media WebSocket. One goroutine reads, until it gets an error, and one writes and closes.
+type socket interface {
+	// Read returns the next frame. When a side has closed the socket the error is a *closed.
+	Read() (text bool, data []byte, err error)
+	// Write sends a frame. Its error is errStuck when that takes too long.
+	Write(text bool, data []byte) error
+	// Close says goodbye and lets Read end soon.
+	Close(code int, reason string)
+	// Hurry lets the Write under way, and Read, end soon. It may be called from any goroutine.
+	Hurry()
+}
+
+// closed is the error of a socket that was closed (RFC 6455 section 7.4).
+type closed struct {
+	code   int
+	reason string
+}
+
+func (e *closed) Error() string { return fmt.Sprintf("closed with %d %s", e.code, e.reason) }
 
 const (
 	// handshakeTime is how long a server may take to open a WebSocket.
 	handshakeTime = 10 * time.Second
+	// maxHandshake bounds the server's reply, in octets.
+	maxHandshake = 64 << 10
 	// maxSocketFrame bounds one message: some minutes of sound in base64.
 	maxSocketFrame = 16 << 20
-	pingEvery      = 10 * time.Second
-	pongWithin     = 25 * time.Second
+	// stuck is how long a server may take nothing before it is given up.
+	stuck = 5 * time.Second
+	// sendBuffer bounds, in octets, what the system keeps for a server that takes nothing: a second or two of sound.
+	// More would reach it when it is long over.
+	sendBuffer = 32 << 10
+	pingEvery  = 10 * time.Second
+	pongWithin = 25 * time.Second
+	// farewell is how long the goodbye may take.
+	farewell = time.Second
+	// maxCloseReason is what fits into a close frame (RFC 6455 section 5.5), in octets.
+	maxCloseReason = 123
 )
 
-// connect opens a WebSocket to somebody's server.
+var errStuck = fmt.Errorf("the server took nothing for %v", stuck)
+
+// connect opens a WebSocket to somebody's server. A wss server's certificate must be one that the system trusts.
 func (d *Driver) connect(ctx context.Context, url string) (socket, error) {
 	if d.opts.Dial == nil {
 		return nil, fmt.Errorf("the stream cannot be opened: %w", errNoWeb)
 	}
-	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+	opening, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	dialer := websocket.Dialer{NetDialContext: d.opts.Dial, HandshakeTimeout: handshakeTime, ReadBufferSize: 4096, WriteBufferSize: 4096}
-	conn, res, err := dialer.DialContext(ctx, url, nil)
+	var raw *meteredConn
+	undo := func() bool { return true }
+	dialer := websocket.Dialer{
+		HandshakeTimeout: handshakeTime, ReadBufferSize: 4096, WriteBufferSize: 2048,
+		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := d.opts.Dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			if c, ok := conn.(interface{ SetWriteBuffer(int) error }); ok {
+				_ = c.SetWriteBuffer(sendBuffer)
+			}
+			raw = &meteredConn{Conn: conn}
+			raw.left.Store(maxHandshake)
+			// The library looks at the context no more while it waits for the reply.
+			undo = context.AfterFunc(opening, func() { _ = conn.Close() })
+			return raw, nil
+		},
+	}
+	conn, res, err := dialer.DialContext(opening, url, nil)
 	if res != nil {
 		defer func() { _ = res.Body.Close() }()
 	}
-	if err != nil {
-		if res != nil {
-			return nil, fmt.Errorf("the stream cannot be opened: the server answers %s", res.Status)
-		}
+	intime := undo()
+	switch {
+	case err == nil && intime:
+	case err == nil:
+		_ = conn.Close()
+		return nil, fmt.Errorf("the stream cannot be opened: %w", context.Cause(opening))
+	case errors.Is(err, websocket.ErrBadHandshake) && res != nil:
+		return nil, fmt.Errorf("the stream cannot be opened: the server answers %s", res.Status)
+	case errors.Is(context.Cause(opening), context.DeadlineExceeded) || isTimeout(err):
+		return nil, fmt.Errorf("the stream cannot be opened: the server has not answered within %v", handshakeTime)
+	default:
 		return nil, fmt.Errorf("the stream cannot be opened: %w", err)
 	}
+	raw.left.Store(unmetered)
 	w := &webSocket{conn: conn, stop: make(chan struct{})}
 	conn.SetReadLimit(maxSocketFrame)
-	_ = conn.SetReadDeadline(time.Now().Add(pongWithin))
-	conn.SetPongHandler(func(string) error { return conn.SetReadDeadline(time.Now().Add(pongWithin)) })
+	w.alive()
+	conn.SetPongHandler(func(string) error { w.alive(); return nil })
 	d.work.Go(w.ping)
 	return w, nil
 }
 
-// webSocket is a socket over the network. One goroutine reads, one writes.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// meteredConn is a connection that yields so much and no more, until it is unmetered.
+type meteredConn struct {
+	net.Conn
+	left atomic.Int64
+}
+
+const unmetered = -1
+
+func (c *meteredConn) Read(p []byte) (int, error) {
+	left := c.left.Load()
+	if left == unmetered {
+		return c.Conn.Read(p)
+	}
+	if left == 0 {
+		return 0, fmt.Errorf("the server's reply has more than %d octets", maxHandshake)
+	}
+	n, err := c.Conn.Read(p[:min(int64(len(p)), left)])
+	c.left.Add(int64(-n))
+	return n, err
+}
+
+// webSocket is a socket over the network.
 type webSocket struct {
-	conn  *websocket.Conn
-	write sync.Mutex
-	once  sync.Once
-	stop  chan struct{}
+	conn *websocket.Conn
+	once sync.Once
+	stop chan struct{} // closed when reading has ended
+
+	mu      sync.Mutex
+	closing bool // Read ends soon
+}
+
+// alive gives the server time until the next sign of life.
+func (w *webSocket) alive() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closing {
+		_ = w.conn.SetReadDeadline(time.Now().Add(pongWithin))
+	}
 }
 
 // ping notices a server that is gone.
@@ -66,22 +162,42 @@ func (w *webSocket) ping() {
 		case <-w.stop:
 			return
 		case <-tick.C:
-			_ = w.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(stuck))
+			_ = w.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(farewell))
 		}
 	}
 }
 
 func (w *webSocket) Read() (text bool, data []byte, err error) {
 	kind, data, err := w.conn.ReadMessage()
-	if err != nil {
-		var end *websocket.CloseError
-		if errors.As(err, &end) {
-			return false, nil, &closed{end.Code, end.Text}
-		}
-		return false, nil, err
+	if err == nil {
+		w.alive()
+		return kind == websocket.TextMessage, data, nil
 	}
-	_ = w.conn.SetReadDeadline(time.Now().Add(pongWithin))
-	return kind == websocket.TextMessage, data, nil
+	w.once.Do(func() { close(w.stop) })
+	_ = w.conn.Close()
+	return false, nil, w.ended(err)
+}
+
+// ended says how a socket ended that Read gets nothing more from.
+func (w *webSocket) ended(err error) *closed {
+	w.mu.Lock()
+	closing := w.closing
+	w.mu.Unlock()
+	var end *websocket.CloseError
+	var broken net.Error
+	switch {
+	case errors.As(err, &end) && end.Code == websocket.CloseAbnormalClosure, errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		return &closed{websocket.CloseAbnormalClosure, "the connection broke off"}
+	case errors.As(err, &end):
+		return &closed{end.Code, end.Text}
+	case errors.Is(err, websocket.ErrReadLimit):
+		return &closed{websocket.CloseMessageTooBig, fmt.Sprintf("the server sent a message of more than %d MiB", maxSocketFrame>>20)}
+	case isTimeout(err) && !closing:
+		return &closed{websocket.CloseInternalServerErr, fmt.Sprintf("the server has shown no sign of life for %v", pongWithin)}
+	case errors.As(err, &broken):
+		return &closed{websocket.CloseAbnormalClosure, "the connection broke off"}
+	}
+	return &closed{websocket.CloseProtocolError, "the server does not keep to RFC 6455: " + err.Error()}
 }
 
 func (w *webSocket) Write(text bool, data []byte) error {
@@ -89,123 +205,46 @@ func (w *webSocket) Write(text bool, data []byte) error {
 	if text {
 		kind = websocket.TextMessage
 	}
-	w.write.Lock()
-	defer w.write.Unlock()
 	_ = w.conn.SetWriteDeadline(time.Now().Add(stuck))
-	return w.conn.WriteMessage(kind, data)
+	err := w.conn.WriteMessage(kind, data)
+	if isTimeout(err) {
+		return errStuck
+	}
+	return err
 }
 
+func (w *webSocket) Hurry() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closing = true
+	_ = w.conn.NetConn().SetDeadline(time.Now().Add(farewell))
+}
+
+// Close sends the close frame; whoever reads closes the connection when the server has sent its own. Closing it at
+// once would lose ours, where something of the server's is not read yet.
 func (w *webSocket) Close(code int, reason string) {
-	w.once.Do(func() {
-		close(w.stop)
-		if code == websocket.CloseAbnormalClosure || code == websocket.CloseNoStatusReceived {
-			code = websocket.CloseNormalClosure // must not be sent
-		}
-		if len(reason) > 120 {
-			reason = reason[:120]
-		}
-		_ = w.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(time.Second))
+	err := w.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(sendable(code), fitting(reason)), time.Now().Add(farewell))
+	w.Hurry()
+	if err != nil {
 		_ = w.conn.Close()
-	})
+	}
 }
 
-// callback opens a stream to the app's own stream callback, in this process.
-func (l *line) callback(ctx context.Context) socket {
-	p := &pipe{toApp: make(chan frame, streamQueue), toCall: make(chan frame, streamQueue), done: make(chan struct{})}
-	l.work.Go(func() {
-		err := l.handler.Stream(ctx, l.call, appEnd{p})
-		switch {
-		case err == nil:
-			p.Close(1000, "")
-		case ctx.Err() != nil:
-			p.Close(1000, "the call ended")
-		default:
-			p.Close(1011, err.Error())
+// sendable is a code that may stand in a close frame (RFC 6455 section 7.4).
+func sendable(code int) int {
+	switch {
+	case code < 1000, code >= 5000, code == websocket.CloseNoStatusReceived, code == websocket.CloseAbnormalClosure, code == websocket.CloseTLSHandshake:
+		return websocket.CloseNormalClosure
+	}
+	return code
+}
+
+func fitting(reason string) string {
+	if len(reason) > maxCloseReason {
+		reason = reason[:maxCloseReason]
+		for len(reason) > 0 && !utf8.ValidString(reason) {
+			reason = reason[:len(reason)-1]
 		}
-	})
-	return p
-}
-
-// frame is one message.
-type frame struct {
-	text bool
-	data []byte
-}
-
-// pipe is a socket to the app's stream callback.
-type pipe struct {
-	toApp, toCall chan frame
-
-	once sync.Once
-	done chan struct{}
-	end  closed
-}
-
-func (p *pipe) Read() (text bool, data []byte, err error) {
-	select {
-	case f := <-p.toCall:
-		return f.text, f.data, nil
-	default:
 	}
-	select {
-	case f := <-p.toCall:
-		return f.text, f.data, nil
-	case <-p.done:
-		return false, nil, &p.end
-	}
-}
-
-func (p *pipe) Write(text bool, data []byte) error {
-	timer := time.NewTimer(stuck)
-	defer timer.Stop()
-	select {
-	case p.toApp <- frame{text, bytes.Clone(data)}:
-		return nil
-	case <-p.done:
-		return &p.end
-	case <-timer.C:
-		return errors.New("the stream callback reads nothing")
-	}
-}
-
-func (p *pipe) Close(code int, reason string) {
-	p.once.Do(func() {
-		p.end = closed{code, reason}
-		close(p.done)
-	})
-}
-
-// appEnd is the pipe as the app sees it.
-type appEnd struct{ *pipe }
-
-var _ call.Stream = appEnd{}
-
-// Read implements call.Stream.
-func (a appEnd) Read(ctx context.Context) (text bool, data []byte, err error) {
-	select {
-	case f := <-a.toApp:
-		return f.text, f.data, nil
-	case <-a.done:
-		return false, nil, io.EOF
-	case <-ctx.Done():
-		return false, nil, context.Cause(ctx)
-	}
-}
-
-// Write implements call.Stream.
-func (a appEnd) Write(ctx context.Context, text bool, data []byte) error {
-	select {
-	case a.toCall <- frame{text, bytes.Clone(data)}:
-		return nil
-	case <-a.done:
-		return errors.New("the stream is closed")
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// Close implements call.Stream.
-func (a appEnd) Close(code int, reason string) error {
-	a.pipe.Close(code, reason)
-	return nil
+	return reason
 }

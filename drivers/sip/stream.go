@@ -2,8 +2,6 @@ package sip
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,55 +12,49 @@ import (
 
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
-	"github.com/piopiy/piopiyd/pcmo"
 )
 
-const (
-	// streamQueue is how far a server may be behind with what it hears, in frames: a second. Then the oldest is
-	// dropped.
-	streamQueue = 50
-	// streamAhead is how much a server may say ahead of time, in samples: a minute.
-	streamAhead = 60 * media.Rate
-	// stuck is how long a server may take nothing before it is given up.
-	stuck = 5 * time.Second
-)
-
-// stream is a media WebSocket (protocol page section 4): the platform's end of it. What the app's server says goes
-// to the caller; what it hears are frames of 20 ms.
+// stream is a media WebSocket (protocol page section 4): the platform's end of it. The server hears the call, in
+// frames of 20 ms, and what it says goes to the caller.
 //
-// A paused stream sends nothing until it is resumed; what it says is still heard.
+// The call's clock only touches the hearing and the voice, which never wait. One goroutine sends what the hearing holds, one
+// takes what the server sends, and one more runs while there is something to decode.
 type stream struct {
-	line   *line
-	req    call.StreamRequest
-	socket socket
-	queue  *media.Queue
+	line    *line
+	req     call.StreamRequest
+	socket  socket
+	hearing *hearing
+	voice   *voice
+	notes   chan []byte // text frames for the server
+	paused  atomic.Bool // the server hears nothing
 
-	frames  chan media.Frame
-	paused  atomic.Bool
-	dropped atomic.Uint64
-	leave   []func() // out of the conversation
-	cancel  context.CancelFunc
-	ending  sync.Once
-	over    chan struct{}
-	faults  map[string]bool // what was complained about already; owned by the reader
+	life   context.Context
+	cancel context.CancelFunc
+	leave  []func() // out of the conversation
+	ending sync.Once
+	end    closed // valid when life has ended
+	over   chan struct{}
+
+	mu     sync.Mutex
+	faults map[string]bool // what was complained about already
 }
 
-// socket is one end of a media WebSocket.
-type socket interface {
-	// Read returns the next frame. When the other end has closed the socket the error is a *closed.
-	Read() (text bool, data []byte, err error)
-	// Write sends a frame, and gives up after some time.
-	Write(text bool, data []byte) error
-	Close(code int, reason string)
-}
+// maxNotes is how many text frames may wait for a server; maxFaults how many kinds of mistakes are told.
+const (
+	maxNotes  = 64
+	maxFaults = 20
+)
 
-// closed is the error of a socket that was closed (RFC 6455 section 7.4).
-type closed struct {
-	code   int
-	reason string
+// greeting is the first frame (DESIGN: the media WebSocket).
+type greeting struct {
+	Event       string `json:"event"`
+	Call        string `json:"call"`
+	From        string `json:"from"`
+	To          string `json:"to"`
+	Rate        int    `json:"rate"`
+	Channels    int    `json:"channels"`
+	ExtraParams string `json:"extra_params"`
 }
-
-func (e *closed) Error() string { return fmt.Sprintf("closed with %d %s", e.code, e.reason) }
 
 // Stream opens a media WebSocket: to the app's own stream callback, or to a server.
 func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStream, error) {
@@ -71,12 +63,13 @@ func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStr
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &stream{
-		line: l, req: req, queue: media.NewQueue(media.Rate, streamAhead), frames: make(chan media.Frame, streamQueue), cancel: cancel,
+		line: l, req: req, hearing: newHearing(req.Listen), notes: make(chan []byte, maxNotes), life: life, cancel: cancel,
 		over: make(chan struct{}), faults: map[string]bool{},
 	}
 	var err error
 	if req.URL == l.call.StreamURL {
 		s.socket = l.callback(life)
+		s.req.Events = true // the app's own script knows what they are
 	} else if s.socket, err = l.driver.connect(ctx, req.URL); err != nil {
 		cancel()
 		if gone := ended(ctx); gone != nil {
@@ -84,209 +77,31 @@ func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStr
 		}
 		return nil, err
 	}
-	greeting, err := json.Marshal(map[string]any{
-		"event": "start", "call": l.call.ID, "from": l.call.From, "to": l.call.To, "rate": req.SampleRate, "channels": 1,
-		"extra_params": req.ExtraParams,
-	})
+	first, err := json.Marshal(greeting{"start", l.call.ID, l.call.From, l.call.To, req.SampleRate, 1, req.ExtraParams})
 	if err == nil {
-		err = s.socket.Write(true, greeting)
+		err = s.socket.Write(true, first)
 	}
 	if err != nil {
 		cancel()
 		s.socket.Close(1011, "the first frame could not be sent")
-		return nil, fmt.Errorf("the stream's first frame: %w", err)
+		return nil, fmt.Errorf("the stream's first frame could not be sent: %w", err)
 	}
-	l.streams = append(l.streams, s)
-	s.leave = []func(){l.talk.AddTap(s), l.talk.AddSource(s.queue)}
-	l.work.Go(func() { s.send(life) })
-	l.work.Go(s.receive)
+	s.voice = newVoice(s, l.talk.Rate())
+	if p, ok := s.socket.(*pipe); ok {
+		p.voice.Store(s.voice)
+	}
+	l.streams.add(s)
+	s.leave = []func(){l.talk.AddTap(s), l.talk.AddSource(s.voice), func() { l.streams.remove(s) }}
+	l.driver.work.Go(s.send)
+	l.driver.work.Go(s.receive)
 	return s, nil
 }
 
 // Tap implements media.Tap: it never waits.
 func (s *stream) Tap(caller, callee media.Frame) {
-	if s.paused.Load() {
-		return
+	if !s.paused.Load() {
+		s.hearing.hear(caller, callee)
 	}
-	f := slices.Clone(caller)
-	switch s.req.Listen {
-	case pcmo.ListenCallee:
-		copy(f, callee)
-	case pcmo.ListenBoth:
-		media.Add(f, callee)
-	}
-	for {
-		select {
-		case s.frames <- f:
-			return
-		default:
-		}
-		select {
-		case <-s.frames:
-			s.dropped.Add(1)
-		default:
-		}
-	}
-}
-
-// send sends what is heard.
-func (s *stream) send(ctx context.Context) {
-	var resampler *media.Resampler
-	var samples []int16
-	rate := 0
-	data := make([]byte, 0, s.req.SampleRate/50*2+64)
-	for {
-		select {
-		case f := <-s.frames:
-			if f.Rate() != rate { // somebody came or left who speaks wideband
-				rate = f.Rate()
-				resampler = media.NewResampler(rate, s.req.SampleRate)
-			}
-			samples = resampler.Append(samples, f)
-			// The resampler may give a sample more or less; frames are of 20 ms.
-			n := s.req.SampleRate / 50
-			if len(samples) < n {
-				continue
-			}
-			data = data[:0]
-			for _, v := range samples[:n] {
-				data = binary.LittleEndian.AppendUint16(data, uint16(v))
-			}
-			samples = samples[:copy(samples, samples[n:])]
-			if err := s.socket.Write(false, data); err != nil {
-				s.close(1006, "the server takes nothing: "+err.Error(), true)
-				return
-			}
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-// receive takes what the server says.
-func (s *stream) receive() {
-	for {
-		text, data, err := s.socket.Read()
-		if err != nil {
-			end := &closed{code: 1006, reason: err.Error()}
-			errors.As(err, &end)
-			s.close(end.code, end.reason, true)
-			return
-		}
-		if !text {
-			s.say(data, s.req.SampleRate)
-			continue
-		}
-		if s.take(data) {
-			s.close(1000, "stopped by the app", true)
-			return
-		}
-	}
-}
-
-// message is a text frame of the server: sound, or a command.
-type message struct {
-	Action string `json:"action"`
-	Type   string `json:"type"`
-	Data   struct {
-		AudioDataType string `json:"audioDataType"`
-		SampleRate    int    `json:"sampleRate"`
-		AudioData     string `json:"audioData"`
-	} `json:"data"`
-}
-
-// take performs a text frame, and reports whether it ends the stream.
-func (s *stream) take(data []byte) (stop bool) {
-	if first := firstByte(data); first == '[' {
-		s.complain("actions sent over the stream are not performed yet")
-		return false
-	}
-	var m message
-	if err := json.Unmarshal(data, &m); err != nil {
-		s.complain("a text frame that is no JSON object")
-		return false
-	}
-	switch {
-	case m.Action == "pause":
-		s.paused.Store(true)
-	case m.Action == "resume":
-		s.paused.Store(false)
-	case m.Action == "break":
-		s.queue.Clear()
-	case m.Action == "stop":
-		return true
-	case m.Type == "streamAudio":
-		s.play(m)
-	default:
-		s.complain("a text frame that is neither streamAudio nor pause, resume, break or stop")
-	}
-	return false
-}
-
-func firstByte(data []byte) byte {
-	for _, b := range data {
-		if b != ' ' && b != '\t' && b != '\r' && b != '\n' {
-			return b
-		}
-	}
-	return 0
-}
-
-// play queues a piece of sound.
-func (s *stream) play(m message) {
-	data, err := base64.StdEncoding.DecodeString(m.Data.AudioData)
-	if err != nil {
-		s.complain("streamAudio: audioData is no base64")
-		return
-	}
-	switch m.Data.AudioDataType {
-	case "raw":
-		if m.Data.SampleRate != 8000 && m.Data.SampleRate != 16000 {
-			s.complain("streamAudio: sampleRate is neither 8000 nor 16000")
-			return
-		}
-		s.say(data, m.Data.SampleRate)
-	case "wav":
-		samples, err := media.DecodeWAV(data)
-		if err != nil {
-			s.complain("streamAudio: " + err.Error())
-			return
-		}
-		s.put(samples)
-	default:
-		s.complain("streamAudio: audioDataType " + clipText(m.Data.AudioDataType) + " cannot be played: raw and wav can")
-	}
-}
-
-func clipText(text string) string {
-	if len(text) > 20 {
-		text = text[:20]
-	}
-	return fmt.Sprintf("%q", text)
-}
-
-// say queues raw sound: PCM, 16 bit, little endian.
-func (s *stream) say(data []byte, rate int) {
-	samples := make([]int16, len(data)/2)
-	for i := range samples {
-		samples[i] = int16(binary.LittleEndian.Uint16(data[2*i:]))
-	}
-	s.put(media.Resample(samples, rate, media.Rate))
-}
-
-func (s *stream) put(samples []int16) {
-	if s.queue.Write(samples) > 0 {
-		s.complain("more than a minute of sound waits to be heard: the rest is dropped")
-	}
-}
-
-// complain tells once of what is wrong with the server's frames.
-func (s *stream) complain(text string) {
-	if s.faults[text] || len(s.faults) > 20 {
-		return
-	}
-	s.faults[text] = true
-	s.line.observe(call.Step{Err: errors.New("stream: " + text)})
 }
 
 // Wait returns when the stream has ended.
@@ -305,20 +120,109 @@ func (s *stream) Close(code int, reason string) error {
 	return nil
 }
 
-// close ends the stream, once.
+// close ends the stream, once, and waits for nobody: the goodbye is said by the sender.
 func (s *stream) close(code int, reason string, report bool) {
 	s.ending.Do(func() {
 		for _, leave := range s.leave {
 			leave()
 		}
+		s.end = closed{code, reason}
 		s.cancel()
-		s.socket.Close(code, reason)
-		if n := s.dropped.Load(); n > 0 {
-			s.line.driver.log.Warn("a stream's server was too slow", "call", s.line.call.ID, "dropped", time.Duration(n)*media.FrameTime)
+		s.socket.Hurry()
+		if n := s.hearing.lost(); n > 0 {
+			s.line.observe(call.Step{Err: fmt.Errorf("stream: the server was too slow: %v of sound never reached it", time.Duration(n)*media.FrameTime)})
 		}
 		if report {
 			s.req.Ended(code, reason)
 		}
 		close(s.over)
 	})
+}
+
+// lost ends the stream because the server is gone.
+func (s *stream) lost(err error) {
+	var end *closed
+	if !errors.As(err, &end) {
+		end = &closed{1006, "the connection broke off"}
+	}
+	s.close(end.code, end.reason, true)
+}
+
+// tell sends a text frame of piopiyd's own to a server that has asked for such.
+func (s *stream) tell(event any) {
+	if !s.req.Events {
+		return
+	}
+	text, err := json.Marshal(event)
+	if err != nil {
+		return
+	}
+	select {
+	case s.notes <- text:
+	default: // it reads nothing
+	}
+}
+
+// pressed tells the server of a key of the caller.
+func (s *stream) pressed(digit byte) {
+	s.tell(struct {
+		Event string `json:"event"`
+		Digit string `json:"digit"`
+	}{"dtmf", string(digit)})
+}
+
+// complain tells what is wrong with the server's frames: the server itself, and, once, whoever reads the timeline.
+func (s *stream) complain(text string) {
+	s.tell(struct {
+		Event   string `json:"event"`
+		Message string `json:"message"`
+	}{"error", text})
+	s.mu.Lock()
+	known := s.faults[text] || len(s.faults) >= maxFaults
+	if !known {
+		s.faults[text] = true
+	}
+	s.mu.Unlock()
+	if known || s.life.Err() != nil {
+		return
+	}
+	s.line.observe(call.Step{Err: errors.New("stream: " + text)})
+}
+
+// streams are those of a line that are open.
+type streams struct {
+	mu   sync.Mutex
+	list []*stream
+}
+
+func (l *streams) add(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, s)
+}
+
+func (l *streams) remove(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = slices.DeleteFunc(l.list, func(o *stream) bool { return o == s })
+}
+
+func (l *streams) all() []*stream {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.list)
+}
+
+// pressed tells all servers of a key of the caller.
+func (l *streams) pressed(digit byte) {
+	for _, s := range l.all() {
+		s.pressed(digit)
+	}
+}
+
+// close ends all.
+func (l *streams) close(code int, reason string) {
+	for _, s := range l.all() {
+		s.close(code, reason, false)
+	}
 }

@@ -109,7 +109,7 @@ func (s *eventSender) next(timestamp uint32) (e Event, start uint32, first, fina
 		s.start = timestamp
 	}
 	s.tick++
-	e = Event{Code: s.queue[0], Volume: keyVolume, Duration: uint16(min(s.tick, keyTicks) * FrameSamples)}
+	e = Event{Code: s.queue[0], Volume: keyVolume, Duration: uint16(min(s.tick, keyTicks) * frameOctets)}
 	switch {
 	case s.tick < keyTicks:
 	case s.tick == keyTicks:

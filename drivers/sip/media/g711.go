@@ -1,59 +1,5 @@
 package media
 
-// Codec is a way to put sound on the wire: one octet per sample, at 8000 Hz (ITU-T G.711, RFC 3551 section 4.5.14).
-type Codec uint8
-
-// Codecs.
-const (
-	PCMU Codec = iota // mu-law
-	PCMA              // A-law
-)
-
-// Codecs are all that can be negotiated, in our order of preference.
-var Codecs = []Codec{PCMU, PCMA}
-
-// Name returns the encoding's name as in an SDP rtpmap (RFC 3551 section 6).
-func (c Codec) Name() string {
-	if c == PCMA {
-		return "PCMA"
-	}
-	return "PCMU"
-}
-
-// PayloadType returns the static RTP payload type (RFC 3551 table 4).
-func (c Codec) PayloadType() uint8 {
-	if c == PCMA {
-		return 8
-	}
-	return 0
-}
-
-// Encode appends the coded samples to dst.
-func (c Codec) Encode(dst []byte, samples []int16) []byte {
-	if c == PCMA {
-		for _, s := range samples {
-			dst = append(dst, toALaw[uint16(s)>>3])
-		}
-		return dst
-	}
-	for _, s := range samples {
-		dst = append(dst, toMuLaw[uint16(s)>>2])
-	}
-	return dst
-}
-
-// Decode appends the samples of coded octets to dst.
-func (c Codec) Decode(dst []int16, coded []byte) []int16 {
-	table := &fromMuLaw
-	if c == PCMA {
-		table = &fromALaw
-	}
-	for _, b := range coded {
-		dst = append(dst, table[b])
-	}
-	return dst
-}
-
 // The tables are indexed by the octet, and by the sample without the low bits that the law does not see.
 var (
 	fromMuLaw, fromALaw = decodeTables()

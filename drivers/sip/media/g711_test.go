@@ -21,7 +21,7 @@ func TestG711(t *testing.T) {
 			t.Errorf("%s %#02x is %d, want %d", k.codec.Name(), k.octet, got, k.want)
 		}
 	}
-	for _, c := range media.Codecs {
+	for _, c := range []media.Codec{media.PCMU, media.PCMA} {
 		for octet := range 256 {
 			back := c.Encode(nil, c.Decode(nil, []byte{byte(octet)}))[0]
 			if int(back) != octet && !(c == media.PCMU && octet == 0x7F) { // mu-law has two zeros

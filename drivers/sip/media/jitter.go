@@ -9,45 +9,55 @@ const (
 	// ringSize is how many packets fit; a power of two.
 	ringSize = 32
 	// maxPayload bounds one packet: 120 ms.
-	maxPayload = 6 * FrameSamples
+	maxPayload = 6 * frameOctets
 	// fadeFrames is how long a gap is filled with what was heard before it.
 	fadeFrames = 3
-	// settleFrames is how long a buffer is watched before a frame too many is dropped.
-	settleFrames = 100
+	// dropAfter and stretchAfter are how many frames a buffer is watched before one too many is dropped, or one is
+	// played twice.
+	dropAfter    = 100
+	stretchAfter = 25
 )
 
 // JitterStats count what became of the packets of a stream.
 type JitterStats struct {
-	// Received counts packets, Late those that came after their time or twice, Lost those that never came.
+	// Received counts packets, Late those that came after their time or twice, Lost those that were not there when
+	// they were to be played.
 	Received, Late, Lost uint64
-	// Dropped counts frames thrown away because the sender's clock is faster than ours.
-	Dropped uint64
+	// Concealed counts frames that stood in for sound that was missing.
+	Concealed uint64
+	// Dropped and Stretched count frames thrown away and frames added: the sender's clock is faster or slower than
+	// ours, or the depth has changed.
+	Dropped, Stretched uint64
 	// Jitter is the interarrival jitter (RFC 3550 section 6.4.1).
 	Jitter time.Duration
+	// Depth is how long sound waits for what may come late.
+	Depth time.Duration
 }
 
 // Jitter puts packets back in order and evens out their arrival. Its depth follows the jitter measured, between
-// 40 and 120 ms. What is missing is replaced by the last frame fading away within 60 ms, then by silence.
+// 40 and 120 ms; it stays there however much the sender's clock differs from ours. What is missing is replaced by
+// the last period of the voice, fading away within 60 ms, then by faint noise.
 //
 // It is not safe for concurrent use. The zero Jitter is ready to use.
 type Jitter struct {
-	codec  Codec
-	ring   [ringSize]jitterPacket
-	stats  JitterStats
-	begun  bool   // next and highest are known
-	next   uint16 // the sequence number that plays next
-	high   uint16 // the highest one received
-	frames int    // frames per packet, at least 1
-	ready  bool   // playing, not filling
+	decoder Decoder
+	frame   int // samples
+	ring    [ringSize]jitterPacket
+	stats   JitterStats
+	begun   bool   // next and high are known
+	next    uint16 // the sequence number that plays next
+	high    uint16 // the highest one received
+	octets  int    // per packet
+	ready   bool   // playing, not filling
 
-	rest    [maxPayload + FrameSamples]int16
+	rest    []int16 // decoded, not played
 	resting int
 
-	last    Frame // what was played last, for concealment
-	missing int   // frames concealed in a row
-	depth   int   // frames wanted
-	watched int   // frames since the lowest level was reset
-	lowest  int
+	concealer concealer
+
+	depth               int // frames wanted
+	dropping, lowest    int // frames since the lowest level was reset, and that level
+	stretching, highest int // the same for the highest
 
 	arrived time.Time
 	stamp   uint32
@@ -56,20 +66,25 @@ type Jitter struct {
 
 type jitterPacket struct {
 	used    bool
+	silence bool // comfort noise at level
+	level   uint8
 	seq     uint16
 	payload []byte // kept for the next packet
 }
 
 // Reset forgets the stream: another one begins, coded with codec. The counts go on.
 func (j *Jitter) Reset(codec Codec) {
-	stats := j.stats
-	*j = Jitter{codec: codec, stats: stats}
+	stats, samples := j.stats, codec.SampleRate()/framesPerSecond
+	*j = Jitter{decoder: codec.NewDecoder(), frame: samples, stats: stats}
+	j.rest = make([]int16, samples*(maxPayload/frameOctets+1))
+	j.concealer.begin(samples)
 }
 
 // Stats returns the counts so far.
 func (j *Jitter) Stats() JitterStats {
 	s := j.stats
 	s.Jitter = time.Duration(j.jitter * float64(time.Second))
+	s.Depth = time.Duration(max(j.depth, minDepth)) * FrameTime
 	return s
 }
 
@@ -78,43 +93,60 @@ func (j *Jitter) Put(p Packet, now time.Time) {
 	if len(p.Payload) == 0 || len(p.Payload) > maxPayload {
 		return
 	}
+	if j.decoder == nil {
+		j.Reset(PCMU)
+	}
 	j.stats.Received++
 	j.measure(p.Timestamp, now)
 	if ahead := int16(p.Sequence - j.next); !j.begun || ahead >= ringSize || ahead < -ringSize {
 		j.restart(p.Sequence)
 	}
-	if !j.store(p) {
+	slot := j.store(p.Sequence)
+	if slot == nil {
 		j.stats.Late++
 		return
 	}
-	j.frames = max(1, len(p.Payload)/FrameSamples)
+	slot.payload = append(slot.payload[:0], p.Payload...)
+	j.octets = len(p.Payload)
 }
 
 // Skip takes the place of a packet of the stream that holds no sound, such as a telephone event: it is not lost.
 func (j *Jitter) Skip(sequence uint16) {
 	if ahead := int16(sequence - j.next); j.begun && ahead < ringSize {
-		j.store(Packet{Sequence: sequence})
+		if slot := j.store(sequence); slot != nil {
+			slot.payload = slot.payload[:0]
+		}
 	}
 }
 
-// store puts a packet into the ring. It reports false for one that is late, or there already.
-func (j *Jitter) store(p Packet) bool {
-	slot := &j.ring[p.Sequence%ringSize]
-	if int16(p.Sequence-j.next) < 0 || slot.used && slot.seq == p.Sequence {
-		return false
+// Silence takes a packet of comfort noise (RFC 3389), at a level in -dBov: its sender is silent, and sends nothing
+// more until it is not. That is no loss.
+func (j *Jitter) Silence(sequence uint16, level uint8) {
+	if ahead := int16(sequence - j.next); j.begun && ahead < ringSize {
+		if slot := j.store(sequence); slot != nil {
+			slot.payload, slot.silence, slot.level = slot.payload[:0], true, level
+		}
 	}
-	slot.used, slot.seq, slot.payload = true, p.Sequence, append(slot.payload[:0], p.Payload...)
-	if int16(p.Sequence-j.high) > 0 {
-		j.high = p.Sequence
+}
+
+// store returns the place for a packet; nil for one that is late, or there already.
+func (j *Jitter) store(sequence uint16) *jitterPacket {
+	slot := &j.ring[sequence%ringSize]
+	if int16(sequence-j.next) < 0 || slot.used && slot.seq == sequence {
+		return nil
 	}
-	return true
+	slot.used, slot.silence, slot.seq = true, false, sequence
+	if int16(sequence-j.high) > 0 {
+		j.high = sequence
+	}
+	return slot
 }
 
 func (j *Jitter) restart(seq uint16) {
 	for i := range j.ring {
 		j.ring[i].used = false
 	}
-	j.begun, j.ready, j.next, j.high, j.resting = true, false, seq, seq, 0
+	j.begun, j.ready, j.concealer.quiet, j.next, j.high, j.resting = true, false, false, seq, seq, 0
 	j.depth = max(j.depth, minDepth)
 	j.settle()
 }
@@ -134,84 +166,135 @@ func (j *Jitter) measure(stamp uint32, now time.Time) {
 	j.depth = min(max(minDepth, 1+int(3*j.jitter/FrameTime.Seconds()+0.999)), maxDepth)
 }
 
-// level is how many frames wait, holes included.
+// level is how much waits, holes included, in octets: 160 are a frame.
 func (j *Jitter) level() int {
 	if !j.begun {
 		return 0
 	}
-	return int(int16(j.high-j.next)+1)*j.frames + j.resting/FrameSamples
+	return int(int16(j.high-j.next)+1)*j.octets + j.resting*frameOctets/j.frame
 }
 
-// ReadFrame fills dst with the next frame. It reports false, and fills dst with what conceals the gap, when there
-// was nothing to play.
-func (j *Jitter) ReadFrame(dst *Frame) bool {
+// ReadFrame fills dst, whose length must be that of the codec's rate, with the next frame. It reports false, and
+// fills dst with what conceals the gap, when there was nothing to play.
+func (j *Jitter) ReadFrame(dst Frame) bool {
 	if !j.ready {
-		if !j.begun || j.level() < max(j.depth, minDepth) {
-			j.conceal(dst)
+		if j.level() < max(j.depth, minDepth)*frameOctets || !j.begun {
+			j.conceal(dst, false)
 			return false
 		}
 		j.ready = true
 		j.settle()
 	}
-	j.drift()
-	for j.resting < FrameSamples {
-		slot := &j.ring[j.next%ringSize]
-		if slot.used && slot.seq == j.next {
-			slot.used = false
-			j.resting = len(j.codec.Decode(j.rest[:j.resting], slot.payload))
-			j.next++
-			continue
-		}
-		if int16(j.high-j.next) > 0 { // later packets are here: this one is lost
-			j.stats.Lost++
-			j.next++
-			if j.resting == 0 {
-				j.conceal(dst)
-				return false
-			}
-			clear(j.rest[j.resting:FrameSamples])
-			j.resting = FrameSamples
-			break
-		}
-		j.conceal(dst) // run dry
-		if j.missing > fadeFrames {
+	c := &j.concealer
+	drop, stretch := j.watch()
+	switch j.fill() {
+	case isLost:
+		j.stats.Lost++
+		j.conceal(dst, true)
+		return false
+	case isDry:
+		if c.missing >= fadeFrames || c.quiet {
 			j.ready = false
 		}
+		j.conceal(dst, !c.quiet)
 		return false
 	}
-	copy(dst[:], j.rest[:FrameSamples])
-	copy(j.rest[:], j.rest[FrameSamples:j.resting])
-	j.resting -= FrameSamples
-	if j.missing > 0 {
-		fade(dst[:FrameSamples/4], 0, 1)
+	c.quiet = false
+	copy(dst, j.rest[:j.frame])
+	switch {
+	case stretch && c.missing == 0:
+		// This frame goes over into the one before it, from which the same frame follows once more.
+		crossfade(dst, c.last())
+		j.stats.Stretched++
+		c.heard(dst)
+		return true
+	case drop && c.missing == 0:
+		j.consume()
+		if j.fill() == isSound {
+			crossfade(dst, j.rest[:j.frame])
+			j.stats.Dropped++
+			j.consume()
+		}
+	default:
+		j.consume()
 	}
-	j.last, j.missing = *dst, 0
+	c.join(dst)
+	c.heard(dst)
 	return true
 }
 
-// drift drops a packet when more than needed has waited for some time: the sender's clock is faster, or the
-// network has calmed down. A slower sender's buffer runs dry instead and fills again.
-func (j *Jitter) drift() {
-	j.lowest = min(j.lowest, j.level())
-	if j.watched++; j.watched < settleFrames {
-		return
+// What comes next.
+const (
+	isSound = iota
+	isLost  // a packet did not come, later ones did
+	isDry   // nothing more has come
+)
+
+// fill decodes until rest holds a frame.
+func (j *Jitter) fill() int {
+	for j.resting < j.frame {
+		slot := &j.ring[j.next%ringSize]
+		if slot.used && slot.seq == j.next {
+			slot.used = false
+			j.resting = len(j.decoder.Decode(j.rest[:j.resting], slot.payload))
+			if slot.silence {
+				j.concealer.quiet = true
+				j.concealer.noise.set(slot.level)
+			}
+			j.next++
+			continue
+		}
+		if int16(j.high-j.next) > 0 {
+			j.next++
+			if j.resting == 0 {
+				return isLost
+			}
+			j.stats.Lost++
+			clear(j.rest[j.resting:j.frame])
+			j.resting = j.frame
+			break
+		}
+		return isDry
 	}
-	if slot := &j.ring[j.next%ringSize]; j.lowest > j.depth+j.frames && slot.used && slot.seq == j.next {
-		slot.used = false
-		j.next++
-		j.stats.Dropped++
-	}
-	j.settle()
+	return isSound
 }
 
-func (j *Jitter) settle() { j.watched, j.lowest = 0, ringSize*maxDepth }
+func (j *Jitter) consume() {
+	copy(j.rest, j.rest[j.frame:j.resting])
+	j.resting -= j.frame
+}
 
-func (j *Jitter) conceal(dst *Frame) {
-	j.missing++
-	if j.missing > fadeFrames {
-		*dst = Frame{}
+// watch keeps the level near the depth. It says to drop a frame when more than needed has waited for some time: the
+// sender's clock is faster, or the network has calmed down. It says to stretch when less has waited: the sender is
+// slower, or the network has become uneven.
+func (j *Jitter) watch() (drop, stretch bool) {
+	level := j.level()
+	j.lowest, j.highest = min(j.lowest, level), max(j.highest, level)
+	if j.dropping++; j.dropping >= dropAfter {
+		drop = j.lowest > j.depth*frameOctets+max(j.octets, frameOctets)
+		j.dropping, j.lowest = 0, maxLevel
+	}
+	if j.stretching++; j.stretching >= stretchAfter {
+		stretch = !drop && j.highest < j.depth*frameOctets
+		j.stretching, j.highest = 0, 0
+	}
+	return drop, stretch
+}
+
+const maxLevel = ringSize * maxPayload
+
+func (j *Jitter) settle() {
+	j.dropping, j.lowest, j.stretching, j.highest = 0, maxLevel, 0, 0
+}
+
+// conceal makes up a frame. gap says that sound is missing.
+func (j *Jitter) conceal(dst Frame, gap bool) {
+	if gap {
+		j.stats.Concealed++
+	}
+	if !j.begun {
+		clear(dst)
 		return
 	}
-	*dst = j.last
-	fade(dst[:], 1-float64(j.missing-1)/fadeFrames, 1-float64(j.missing)/fadeFrames)
+	j.concealer.fill(dst)
 }

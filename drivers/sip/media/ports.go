@@ -9,7 +9,9 @@ import (
 	"syscall"
 )
 
-// Ports opens UDP sockets for sessions, at the even ports of a range (RFC 3550 section 11: RTP has even ports).
+// Ports opens UDP sockets for sessions, at the even ports of a range (RFC 3550 section 11: RTP has even ports). The
+// odd ones are for RTCP. Where the system chooses the ports a session does without RTCP if the next one is taken, and
+// nothing else was agreed on.
 type Ports struct {
 	addr      netip.Addr
 	low, high int
@@ -21,10 +23,10 @@ func NewPorts(addr netip.Addr, low, high int) (*Ports, error) {
 	if low == 0 && high == 0 {
 		return &Ports{addr: addr}, nil
 	}
-	if low < 1024 || high > 65535 || high-low < 1 {
-		return nil, fmt.Errorf("RTP ports %d-%d: a range within 1024-65535 is needed, two ports a call", low, high)
+	if low += low % 2; low < 1024 || high > 65535 || high <= low {
+		return nil, fmt.Errorf("RTP ports %d-%d: a range within 1024-65535 is needed, two ports a call, the first one even", low, high)
 	}
-	return &Ports{addr: addr, low: low + low%2, high: high}, nil
+	return &Ports{addr: addr, low: low, high: high}, nil
 }
 
 // errNoPort says that every port of the range is in use.
@@ -35,7 +37,7 @@ func (p *Ports) Open() (*net.UDPConn, error) {
 	if p.low == 0 {
 		return listen(p.addr, 0)
 	}
-	n := (p.high-p.low)/2 + 1
+	n := (p.high - p.low + 1) / 2
 	for range n {
 		conn, err := listen(p.addr, p.low+2*int(p.next.Add(1)%uint32(n)))
 		if err == nil {

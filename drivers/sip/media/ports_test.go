@@ -37,37 +37,37 @@ func TestPorts(t *testing.T) {
 }
 
 func TestQueue(t *testing.T) {
-	q := media.NewQueue(400)
+	q := media.NewQueue(media.Rate, 400)
 	if dropped := q.Write(make([]int16, 500)); dropped != 100 || q.Len() != 400 {
 		t.Errorf("%d dropped, %d kept", dropped, q.Len())
 	}
-	var f media.Frame
+	f := media.NewFrame(media.Rate)
 	q.Pause(true)
-	if q.ReadFrame(&f) {
+	if q.ReadFrame(f) {
 		t.Error("a paused queue is heard")
 	}
 	q.Pause(false)
 	frames := 0
-	for q.ReadFrame(&f) {
+	for q.ReadFrame(f) {
 		frames++
 	}
 	if frames != 3 {
 		t.Errorf("%d frames, want 3: the last one is filled up", frames)
 	}
 	q.Write(make([]int16, 300))
-	if q.Clear() != 300 || q.ReadFrame(&f) {
+	if q.Clear() != 300 || q.ReadFrame(f) {
 		t.Error("a cleared queue is heard")
 	}
 }
 
 func TestRecorderRefusesAFileThatIsThere(t *testing.T) {
 	path := t.TempDir() + "/a.wav"
-	first, err := media.NewRecorder(path, media.Mixed)
+	first, err := media.NewRecorder(path, media.RecorderOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = first.Close() }()
-	if second, err := media.NewRecorder(path, media.Mixed); err == nil {
+	if second, err := media.NewRecorder(path, media.RecorderOptions{}); err == nil {
 		_ = second.Close()
 		t.Error("a recording is overwritten")
 	}

@@ -5,14 +5,20 @@ import "sync"
 // Queue is sound that waits to be heard: a bounded [Source] that somebody else fills.
 type Queue struct {
 	mu      sync.Mutex
+	rate    int
 	samples []int16
 	head    int
 	limit   int
 	paused  bool
+	played  uint64
+	convert converter
 }
 
-// NewQueue returns a queue that holds at most limit samples.
-func NewQueue(limit int) *Queue { return &Queue{limit: limit} }
+// NewQueue returns a queue of sound at a rate, [Rate] or [WideRate], that holds at most limit samples.
+func NewQueue(rate, limit int) *Queue { return &Queue{rate: rate, limit: limit} }
+
+// Rate returns the rate of what is written.
+func (q *Queue) Rate() int { return q.rate }
 
 // Write appends samples and returns how many did not fit.
 func (q *Queue) Write(samples []int16) (dropped int) {
@@ -51,15 +57,33 @@ func (q *Queue) Len() int {
 	return len(q.samples) - q.head
 }
 
+// Played returns how many samples have been heard.
+func (q *Queue) Played() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.played
+}
+
 // ReadFrame takes the next frame; the last one is filled up with silence.
-func (q *Queue) ReadFrame(dst *Frame) bool {
+func (q *Queue) ReadFrame(dst Frame) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.paused || q.head == len(q.samples) {
 		return false
 	}
-	n := copy(dst[:], q.samples[q.head:])
+	if n := q.rate / framesPerSecond; n != len(dst) {
+		var native [maxFrame]int16
+		q.take(native[:n])
+		q.convert.convert(dst, native[:n])
+		return true
+	}
+	q.take(dst)
+	return true
+}
+
+func (q *Queue) take(dst []int16) {
+	n := copy(dst, q.samples[q.head:])
 	clear(dst[n:])
 	q.head += n
-	return true
+	q.played += uint64(n)
 }

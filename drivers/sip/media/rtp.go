@@ -17,9 +17,12 @@ type Packet struct {
 	Payload     []byte
 }
 
+// rtpHeader is the length of the headers that we write.
+const rtpHeader = 12
+
 // ParseRTP reads a datagram. RTCP that shares the port (RFC 5761 section 4) is an error too.
 func ParseRTP(data []byte) (Packet, error) {
-	if len(data) >= 2 && data[1] >= 192 && data[1] <= 223 {
+	if isRTCP(data) {
 		return Packet{}, errors.New("rtp: an RTCP packet")
 	}
 	var h rtp.Header
@@ -42,6 +45,9 @@ func ParseRTP(data []byte) (Packet, error) {
 		Payload: payload,
 	}, nil
 }
+
+// isRTCP tells RTCP from RTP (RFC 5761 section 4).
+func isRTCP(data []byte) bool { return len(data) >= 2 && data[1] >= 192 && data[1] <= 223 }
 
 // Append appends the packet as it goes onto the wire.
 func (p Packet) Append(dst []byte) []byte {

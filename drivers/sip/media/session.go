@@ -18,10 +18,22 @@ type Format struct {
 	// Codec and PayloadType are how it is coded.
 	Codec       Codec
 	PayloadType uint8
-	// EventType is the payload type of telephone events; 0 is none.
+	// EventType is the payload type of telephone events; 0 is none: then keys are told from the sound.
 	EventType uint8
 	// Send and Receive say in which directions sound flows: not both while the call is held.
 	Send, Receive bool
+	// RTCPMux says that RTCP shares the port of RTP (RFC 5761). Otherwise it has the next one.
+	RTCPMux bool
+	// SRTP are the keys when sound is encrypted; zero is plain RTP.
+	SRTP SRTPKeys
+}
+
+// Conn is what carries a session's packets; a *net.UDPConn is one.
+type Conn interface {
+	ReadFromUDPAddrPort(b []byte) (n int, from netip.AddrPort, err error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (n int, err error)
+	LocalAddr() net.Addr
+	Close() error
 }
 
 // SessionOptions set up a Session.
@@ -29,79 +41,113 @@ type SessionOptions struct {
 	// Strict accepts sound only from the address that was agreed on. Otherwise the first source of a valid packet
 	// is the party's, and sound is sent there: whoever sits behind a NAT does not know its own address.
 	Strict bool
-	// OnDigit is told of each key pressed, on the session's goroutine: it must not wait. nil ignores them.
+	// OnDigit is told of each key pressed, on a goroutine of the session: it must not wait. nil ignores them.
 	OnDigit func(digit byte)
+	// NoRTCP sends no RTCP and takes none.
+	NoRTCP bool
 }
 
-// Session is the sound between us and one party: RTP over UDP (RFC 3550), with telephone events (RFC 4733).
+// Session is the sound between us and one party: RTP over UDP (RFC 3550), with telephone events (RFC 4733) and
+// reports on its quality (RTCP).
 //
 // ReadFrame and WriteFrame belong to the ticks of one conversation; everything else may be called at any time.
 type Session struct {
 	opts SessionOptions
-	conn *net.UDPConn
+	conn Conn
 	done chan struct{}
+	wide atomic.Bool // the codec's sound is wideband
+
+	secure atomic.Pointer[secure] // nil while RTP is plain
 
 	mu      sync.Mutex
 	format  Format
 	started bool
+	closed  bool
 	jitter  Jitter
 	events  EventReceiver
+	inband  inband         // keys in the sound
 	peer    netip.AddrPort // learned; not valid before
 	ssrc    uint32         // the peer's
 	heardAt time.Time
 	foreign uint64
 	keys    eventSender
+	control control
 
+	// What follows belongs to the ticks.
 	own       uint32 // SSRC
 	seq       uint16
 	timestamp uint32
 	talking   bool
+	encoder   Encoder
+	encodes   Codec
+	in, out   converter
+	native    [maxFrame]int16
 	packet    []byte
 	sent      atomic.Uint64
+	octets    atomic.Uint64
 }
 
 // relearn is how long a party must be silent before it may come from another address.
 const relearn = 2 * time.Second
 
-// NewSession returns a session on a UDP socket, which becomes its own. It listens once it is started.
-func NewSession(conn *net.UDPConn, opts SessionOptions) *Session {
+// NewSession returns a session on a socket, which becomes its own. It listens once it is started.
+func NewSession(conn Conn, opts SessionOptions) *Session {
 	var seed [10]byte
 	_, _ = rand.Read(seed[:])
 	return &Session{
-		opts: opts, conn: conn, done: make(chan struct{}), packet: make([]byte, 0, 12+FrameSamples),
-		own: binary.BigEndian.Uint32(seed[:]), seq: binary.BigEndian.Uint16(seed[4:]), timestamp: binary.BigEndian.Uint32(seed[6:]),
+		opts: opts, conn: conn, done: make(chan struct{}), packet: make([]byte, 0, rtpHeader+frameOctets),
+		own: binary.BigEndian.Uint32(seed[:]), seq: binary.BigEndian.Uint16(seed[4:]) & 0x7FFF, // RFC 3711 section 3.3.1: the party must not miss a roll-over
+		timestamp: binary.BigEndian.Uint32(seed[6:]),
 	}
 }
 
 // Port returns the local UDP port.
-func (s *Session) Port() int { return s.conn.LocalAddr().(*net.UDPAddr).Port }
+func (s *Session) Port() int {
+	if addr, ok := s.conn.LocalAddr().(*net.UDPAddr); ok {
+		return addr.Port
+	}
+	return 0
+}
 
 // Start begins to receive. It may be called again, with what a later offer and answer agreed on.
 func (s *Session) Start(f Format) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return
+	}
 	if !s.started || f.Codec != s.format.Codec || f.PayloadType != s.format.PayloadType {
 		s.jitter.Reset(f.Codec)
 	}
 	if f.Remote != s.format.Remote {
 		s.peer = netip.AddrPort{} // the party has moved: learn it anew
+		s.control.peer = netip.AddrPort{}
 	}
+	s.inband.begin(f)
 	s.format = f
+	s.rekey(f.SRTP)
+	s.wide.Store(f.Codec.SampleRate() > Rate)
 	if !s.started {
 		s.started, s.heardAt = true, time.Now()
 		go s.receive()
 	}
 }
 
-// Close ends the session and waits for its goroutine.
+// Close ends the session, says so to the party, and waits for its goroutines.
 func (s *Session) Close() {
 	s.mu.Lock()
-	started := s.started
+	started := s.started && !s.closed
+	if started {
+		s.sayGoodbye()
+	}
+	s.closed = true
 	s.mu.Unlock()
 	_ = s.conn.Close()
 	if started {
 		<-s.done
 	}
+	s.control.close()
+	s.inband.telling.Wait()
 }
 
 // receive takes packets until the socket is closed.
@@ -116,11 +162,21 @@ func (s *Session) receive() {
 			}
 			continue // such as ECONNREFUSED from an ICMP message
 		}
-		p, err := ParseRTP(buf[:n])
+		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		if isRTCP(buf[:n]) {
+			s.takeRTCP(buf[:n], from, true)
+			continue
+		}
+		datagram, err := s.secure.Load().open(buf[:n])
+		if err != nil {
+			s.refuse()
+			continue
+		}
+		p, err := ParseRTP(datagram)
 		if err != nil {
 			continue
 		}
-		if digit, ok := s.take(p, netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), time.Now()); ok && s.opts.OnDigit != nil {
+		if digit, ok := s.take(p, from, time.Now()); ok && s.opts.OnDigit != nil {
 			s.opts.OnDigit(digit)
 		}
 	}
@@ -139,14 +195,20 @@ func (s *Session) take(p Packet, from netip.AddrPort, now time.Time) (digit byte
 		s.ssrc = p.SSRC
 		s.jitter.Reset(s.format.Codec)
 		s.events.Reset()
+		s.control.begin()
 	}
 	s.heardAt = now
+	s.control.count(p.Sequence)
 	switch {
 	case isEvent:
 		s.jitter.Skip(p.Sequence)
 		return s.events.Put(p.Timestamp, p.Payload)
 	case p.PayloadType == comfortNoise:
-		s.jitter.Skip(p.Sequence)
+		level := uint8(faintNoise)
+		if len(p.Payload) > 0 {
+			level = p.Payload[0]
+		}
+		s.jitter.Silence(p.Sequence, level)
 	case s.format.Receive:
 		s.jitter.Put(p, now)
 	}
@@ -168,27 +230,42 @@ func (s *Session) learn(p Packet, from netip.AddrPort, now time.Time) bool {
 	default:
 		return false
 	}
-	s.peer = from
+	s.peer, s.control.peer = from, netip.AddrPort{}
 	return true
 }
 
-// ReadFrame fills dst with the party's next 20 ms, and reports whether there was sound.
-func (s *Session) ReadFrame(dst *Frame) bool {
+// ReadFrame fills dst with the party's next 20 ms, at the rate of dst, and reports whether there was sound.
+func (s *Session) ReadFrame(dst Frame) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.jitter.ReadFrame(dst)
+	if !s.started || s.closed || !s.format.Receive {
+		clear(dst)
+		return false
+	}
+	if len(dst) == s.jitter.frame {
+		s.in.resampler = nil
+		ok := s.jitter.ReadFrame(dst)
+		s.listen(dst)
+		return ok
+	}
+	native := Frame(s.native[:s.jitter.frame])
+	ok := s.jitter.ReadFrame(native)
+	s.listen(native)
+	s.in.convert(dst, native)
+	return ok
 }
 
 // WriteFrame sends the party its next 20 ms; keys that wait to be sent come first.
-func (s *Session) WriteFrame(src *Frame) {
+func (s *Session) WriteFrame(src Frame) {
 	s.mu.Lock()
-	f, to := s.format, s.peer
-	if !to.IsValid() {
-		to = f.Remote
-	}
+	f, to := s.format, s.target()
 	timestamp := s.timestamp
-	s.timestamp += FrameSamples
-	if !s.started || !f.Send || !to.IsValid() || to.Port() == 0 || to.Addr().IsUnspecified() {
+	s.timestamp += frameOctets
+	live := s.started && !s.closed && reachable(to)
+	if live {
+		s.control.tick(s, to)
+	}
+	if !live || !f.Send {
 		s.talking = false
 		s.mu.Unlock()
 		return
@@ -215,11 +292,47 @@ func (s *Session) WriteFrame(src *Frame) {
 		s.seq++
 		s.packet = p.Append(s.packet[:0])
 		if !isKey {
-			s.packet = f.Codec.Encode(s.packet, src[:])
+			s.encode(f.Codec, src)
 		}
-		if _, err := s.conn.WriteToUDPAddrPort(s.packet, to); err == nil {
-			s.sent.Add(1)
-		}
+		s.send(to)
+	}
+}
+
+// target is where sound goes. The caller holds mu.
+func (s *Session) target() netip.AddrPort {
+	if s.peer.IsValid() {
+		return s.peer
+	}
+	return s.format.Remote
+}
+
+func reachable(to netip.AddrPort) bool {
+	return to.IsValid() && to.Port() != 0 && !to.Addr().IsUnspecified()
+}
+
+// encode appends a frame to the packet.
+func (s *Session) encode(codec Codec, src Frame) {
+	if s.encoder == nil || s.encodes != codec {
+		s.encoder, s.encodes = codec.NewEncoder(), codec
+	}
+	if n := codec.SampleRate() / framesPerSecond; n != len(src) {
+		s.out.convert(s.native[:n], src)
+		s.packet = s.encoder.Encode(s.packet, s.native[:n])
+		return
+	}
+	s.out.resampler = nil
+	s.packet = s.encoder.Encode(s.packet, src)
+}
+
+// send sends the packet.
+func (s *Session) send(to netip.AddrPort) {
+	wire, err := s.secure.Load().seal(s.packet)
+	if err != nil {
+		return
+	}
+	if _, err := s.conn.WriteToUDPAddrPort(wire, to); err == nil {
+		s.sent.Add(1)
+		s.octets.Add(uint64(len(s.packet) - rtpHeader))
 	}
 }
 
@@ -237,26 +350,6 @@ func (s *Session) SendDigits(digits string) bool {
 		}
 	}
 	return true
-}
-
-// SessionStats say how a session fares.
-type SessionStats struct {
-	JitterStats
-	// Sent counts packets sent, Foreign those that came from elsewhere or in another format and were ignored.
-	Sent, Foreign uint64
-	// Heard is when the party's last packet came; before the first it is when the session was started.
-	Heard time.Time
-	// Receiving says whether sound is expected: the party is not held.
-	Receiving bool
-}
-
-// Stats returns the session's counts.
-func (s *Session) Stats() SessionStats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return SessionStats{
-		JitterStats: s.jitter.Stats(), Sent: s.sent.Load(), Foreign: s.foreign, Heard: s.heardAt, Receiving: s.format.Receive,
-	}
 }
 
 // Format returns what was agreed on last.

@@ -71,9 +71,9 @@ func (p *party) hears(t *testing.T, digits string) {
 func (p *party) sync(t *testing.T, to *party) {
 	t.Helper()
 	p.SendDigits("9")
-	var silence media.Frame
+	silence := media.NewFrame(media.Rate)
 	for range 8 {
-		p.WriteFrame(&silence)
+		p.WriteFrame(silence)
 	}
 	to.hears(t, "9")
 }
@@ -93,22 +93,22 @@ func TestSession(t *testing.T) {
 	a.start(b.addr, media.PCMU)
 	b.start(a.addr, media.PCMU)
 	tone := media.Tone(440, 200*time.Millisecond)
-	var f media.Frame
+	f := media.NewFrame(media.Rate)
 	for i := range 10 {
 		copy(f[:], tone[i*media.FrameSamples:])
-		a.WriteFrame(&f)
+		a.WriteFrame(f)
 	}
 	b.received(t, 10)
 	var heard []int16
 	for range 12 {
-		if b.ReadFrame(&f) {
+		if b.ReadFrame(f) {
 			heard = append(heard, f[:]...)
 		}
 	}
 	a.SendDigits("1*d")
 	for range 30 {
-		a.WriteFrame(&media.Frame{})
-		b.ReadFrame(&f)
+		a.WriteFrame(media.NewFrame(media.Rate))
+		b.ReadFrame(f)
 	}
 	b.hears(t, "1*D")
 	if level := media.Level(heard[:1600], 440, media.Rate); level < 7500 || level > 8700 {
@@ -132,20 +132,20 @@ func TestSessionLearnsItsPeer(t *testing.T) {
 	b.start(netip.MustParseAddrPort("192.0.2.1:4000"), media.PCMU) // what a caller behind a NAT believes to be
 	known.sync(t, b)
 	for range 20 {
-		intruder.WriteFrame(&media.Frame{})
+		intruder.WriteFrame(media.NewFrame(media.Rate))
 	}
 	intruder.SendDigits("5")
 	for range 8 {
-		intruder.WriteFrame(&media.Frame{})
+		intruder.WriteFrame(media.NewFrame(media.Rate))
 	}
 	known.sync(t, b) // comes after the intruder's packets
 	if s := b.Stats(); s.Foreign < 20 {
 		t.Errorf("the intruder was heard: %+v", s)
 	}
-	b.WriteFrame(&media.Frame{})
+	b.WriteFrame(media.NewFrame(media.Rate))
 	b.SendDigits("7")
 	for range 8 {
-		b.WriteFrame(&media.Frame{})
+		b.WriteFrame(media.NewFrame(media.Rate))
 	}
 	known.hears(t, "7") // sound goes to where it comes from
 	if s := intruder.Stats(); s.Received != 0 {
@@ -162,7 +162,7 @@ func TestSessionStrict(t *testing.T) {
 	known.start(b.addr, media.PCMA)
 	other.start(b.addr, media.PCMA)
 	for range 5 {
-		other.WriteFrame(&media.Frame{})
+		other.WriteFrame(media.NewFrame(media.Rate))
 	}
 	known.sync(t, b)
 	if s := b.Stats(); s.Foreign != 5 {
@@ -173,7 +173,7 @@ func TestSessionStrict(t *testing.T) {
 func TestHeldSessionDoesNotSend(t *testing.T) {
 	a, b := newParty(t, false), newParty(t, false)
 	a.Start(media.Format{Remote: b.addr, Receive: true})
-	a.WriteFrame(&media.Frame{})
+	a.WriteFrame(media.NewFrame(media.Rate))
 	if s := a.Stats(); s.Sent != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -225,16 +225,16 @@ func TestConversation(t *testing.T) {
 	callee.start(theirs.addr, media.PCMA)
 	c := media.NewConversation(ours.Session)
 	path := filepath.Join(t.TempDir(), "call.wav")
-	recorder, err := media.NewRecorder(path, media.Separate)
+	recorder, err := media.NewRecorder(path, media.RecorderOptions{Channels: media.Separate})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Record(recorder)
-	played := c.Play(media.Tone(900, 400*time.Millisecond))
+	played := c.Play(media.Sound{Samples: media.Tone(900, 400*time.Millisecond), Rate: media.Rate})
 	// One second of talk: each party says its tone.
 	said, answered := media.Tone(440, time.Second), media.Tone(660, time.Second)
 	var callerHears, calleeHears []int16
-	var f media.Frame
+	f := media.NewFrame(media.Rate)
 	for i := range 50 {
 		if i == 25 {
 			select {
@@ -245,16 +245,16 @@ func TestConversation(t *testing.T) {
 			c.Bridge(theirs.Session)
 		}
 		copy(f[:], said[i*media.FrameSamples:])
-		caller.WriteFrame(&f)
+		caller.WriteFrame(f)
 		copy(f[:], answered[i*media.FrameSamples:])
-		callee.WriteFrame(&f)
+		callee.WriteFrame(f)
 		ours.received(t, i+1)
 		theirs.received(t, i+1)
 		c.Tick()
-		if caller.ReadFrame(&f) {
+		if caller.ReadFrame(f) {
 			callerHears = append(callerHears, f[:]...)
 		}
-		if callee.ReadFrame(&f) {
+		if callee.ReadFrame(f) {
 			calleeHears = append(calleeHears, f[:]...)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Tone returns a sine tone at a level of -12 dB below full scale, faded in and out.
+// Tone returns a sine tone at [Rate], at a level of -12 dB below full scale, faded in and out.
 func Tone(hz float64, length time.Duration) []int16 {
 	out := make([]int16, int(length*Rate/time.Second))
 	for i := range out {
@@ -24,8 +24,7 @@ func Level(samples []int16, hz float64, rate int) float64 {
 	if len(samples) == 0 {
 		return 0
 	}
-	w := 2 * math.Pi * hz / float64(rate)
-	c := 2 * math.Cos(w)
+	c := goertzel(hz, rate)
 	var s1, s2 float64
 	for _, x := range samples {
 		s1, s2 = float64(x)+c*s1-s2, s1
@@ -33,3 +32,6 @@ func Level(samples []int16, hz float64, rate int) float64 {
 	power := s1*s1 + s2*s2 - c*s1*s2
 	return 2 * math.Sqrt(max(power, 0)) / float64(len(samples))
 }
+
+// goertzel is the coefficient for a frequency.
+func goertzel(hz float64, rate int) float64 { return 2 * math.Cos(2*math.Pi*hz/float64(rate)) }

@@ -8,9 +8,6 @@ import (
 	"math"
 )
 
-// MaxAudioSize bounds an audio file: what a prompt may have in octets.
-const MaxAudioSize = 64 << 20
-
 // wave format tags (RFC 2361).
 const (
 	wavePCM        = 1
@@ -20,11 +17,18 @@ const (
 	waveExtensible = 0xFFFE
 )
 
-// DecodeWAV reads a WAV file and returns its sound at [Rate], mono. PCM of 8, 16, 24 and 32 bits, 32-bit float,
-// A-law and mu-law are known. A file cut short, or whose length was never written, yields what there is.
+// DecodeWAV reads a WAV file and returns its sound at [Rate], mono; see [Decode].
 func DecodeWAV(data []byte) ([]int16, error) {
+	s, err := decodeWAV(data)
+	return s.At(Rate).Samples, err
+}
+
+// decodeWAV reads a WAV file. PCM of 8, 16, 24 and 32 bits, 32-bit float, A-law and mu-law are known. A file cut
+// short, or whose length was never written, yields what there is.
+func decodeWAV(data []byte) (Sound, error) {
+	none := Sound{Rate: Rate}
 	if len(data) < 12 || string(data[:4]) != "RIFF" || string(data[8:12]) != "WAVE" {
-		return nil, errors.New("wav: no RIFF/WAVE header")
+		return none, errors.New("wav: no RIFF/WAVE header")
 	}
 	var f waveFormat
 	known := false
@@ -38,18 +42,21 @@ func DecodeWAV(data []byte) ([]int16, error) {
 		case "fmt ":
 			var err error
 			if f, err = parseFormat(body[:size]); err != nil {
-				return nil, err
+				return none, err
 			}
 			known = true
 		case "data":
 			if !known {
-				return nil, errors.New("wav: the data comes before its format")
+				return none, errors.New("wav: the data comes before its format")
 			}
-			return Resample(f.decode(body[:size]), f.rate, Rate), nil
+			if durationAt(int(size)/(f.bits/8*f.channels), f.rate) > MaxAudioLength {
+				return none, ErrTooLong
+			}
+			return Sound{Samples: f.decode(body[:size]), Rate: f.rate}, nil
 		}
 		rest = body[min(size+size%2, int64(len(body))):]
 	}
-	return nil, errors.New("wav: no data")
+	return none, errors.New("wav: no data")
 }
 
 type waveFormat struct {
@@ -124,14 +131,15 @@ const wavHeader = 44
 // whatever happens later.
 type WAVWriter struct {
 	file     io.WriteSeeker
+	rate     int
 	channels int
 	written  int64
 	buf      []byte
 }
 
-// NewWAVWriter begins a file at [Rate].
-func NewWAVWriter(file io.WriteSeeker, channels int) (*WAVWriter, error) {
-	w := &WAVWriter{file: file, channels: channels}
+// NewWAVWriter begins a file of a sample rate in Hz.
+func NewWAVWriter(file io.WriteSeeker, rate, channels int) (*WAVWriter, error) {
+	w := &WAVWriter{file: file, rate: rate, channels: channels}
 	return w, w.header()
 }
 
@@ -143,8 +151,8 @@ func (w *WAVWriter) header() error {
 	h = binary.LittleEndian.AppendUint32(h, 16)
 	h = binary.LittleEndian.AppendUint16(h, wavePCM)
 	h = binary.LittleEndian.AppendUint16(h, uint16(w.channels))
-	h = binary.LittleEndian.AppendUint32(h, Rate)
-	h = binary.LittleEndian.AppendUint32(h, uint32(Rate*2*w.channels))
+	h = binary.LittleEndian.AppendUint32(h, uint32(w.rate))
+	h = binary.LittleEndian.AppendUint32(h, uint32(w.rate*2*w.channels))
 	h = binary.LittleEndian.AppendUint16(h, uint16(2*w.channels))
 	h = binary.LittleEndian.AppendUint16(h, 16)
 	h = append(h, "data"...)
@@ -174,10 +182,13 @@ func (w *WAVWriter) Write(samples []int16) error {
 func (w *WAVWriter) Flush() error { return w.header() }
 
 // EncodeWAV returns samples at [Rate] as a mono file.
-func EncodeWAV(samples []int16) []byte {
+func EncodeWAV(samples []int16) []byte { return Sound{Samples: samples, Rate: Rate}.WAV() }
+
+// WAV returns the sound as a file.
+func (s Sound) WAV() []byte {
 	var f memoryFile
-	w, _ := NewWAVWriter(&f, 1)
-	_ = w.Write(samples)
+	w, _ := NewWAVWriter(&f, s.Rate, 1)
+	_ = w.Write(s.Samples)
 	_ = w.Flush()
 	return f.data
 }

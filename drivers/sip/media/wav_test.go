@@ -134,7 +134,7 @@ func TestWAVWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := media.NewWAVWriter(file, 1)
+	w, err := media.NewWAVWriter(file, media.Rate, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

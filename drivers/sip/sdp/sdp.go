@@ -1,4 +1,4 @@
-// Package sdp is the offer/answer of a telephone call (RFC 3264): one stream of sound in G.711, and telephone
+// Package sdp is the offer/answer of a telephone call (RFC 3264): one stream of sound in G.711 or G.722, and telephone
 // events.
 package sdp
 
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,10 +18,12 @@ import (
 // Errors of offers and answers that are well formed, and cannot be met: what is answered with 488 (RFC 3261
 // section 21.4.26).
 var (
-	// ErrNoAudio says that no sound is offered over plain RTP.
-	ErrNoAudio = errors.New("sdp: no audio over RTP/AVP")
+	// ErrNoAudio says that no sound is offered.
+	ErrNoAudio = errors.New("sdp: no audio over RTP")
 	// ErrNoCodec says that there is no codec in common.
-	ErrNoCodec = errors.New("sdp: no codec in common: PCMU and PCMA are spoken here")
+	ErrNoCodec = errors.New("sdp: no codec in common: PCMU, PCMA and G722 are spoken here")
+	// ErrTooLarge says that a description is larger than is read.
+	ErrTooLarge = errors.New("sdp: the description is too large")
 )
 
 // Direction is the way sound flows, as the writer of a description sees it (RFC 3264 section 5.1).
@@ -43,15 +46,19 @@ type Description struct {
 	PayloadType uint8
 	EventType   uint8
 	Direction   Direction
+	// RTCPMux says that RTCP may share the port (RFC 5761).
+	RTCPMux bool
 
-	streams []string // the m= lines, as an answer must repeat them
-	audio   int      // the index of ours
+	streams  []string // the m= lines, as an answer must repeat them
+	audio    int      // the index of ours
+	protocol string   // of ours
+	crypto   *crypto  // nil for plain RTP
 }
 
 // Format returns what the description means for a session: what the party does not receive is not sent.
 func (d *Description) Format() media.Format {
 	return media.Format{
-		Remote: d.Remote, Codec: d.Codec, PayloadType: d.PayloadType, EventType: d.EventType,
+		Remote: d.Remote, Codec: d.Codec, PayloadType: d.PayloadType, EventType: d.EventType, RTCPMux: d.RTCPMux,
 		Send:    d.Direction == SendRecv || d.Direction == RecvOnly,
 		Receive: d.Direction == SendRecv || d.Direction == SendOnly,
 	}
@@ -63,31 +70,44 @@ const (
 	maxStreams = 16
 )
 
-// Parse reads the other party's description.
-func Parse(body []byte) (*Description, error) {
+// Parse reads the other party's description of plain RTP; [Local.Parse] reads SRTP as well.
+func Parse(body []byte) (*Description, error) { return parse(body, Plain, media.Codecs) }
+
+func parse(body []byte, security Security, codecs []media.Codec) (*Description, error) {
 	if len(body) > maxSize {
-		return nil, fmt.Errorf("sdp: %d octets, at most %d are read", len(body), maxSize)
+		return nil, fmt.Errorf("%w: %d octets, at most %d are read", ErrTooLarge, len(body), maxSize)
 	}
 	var s sdp.SessionDescription
 	if err := s.Unmarshal(body); err != nil {
 		return nil, fmt.Errorf("sdp: %w", err)
 	}
 	if len(s.MediaDescriptions) > maxStreams {
-		return nil, fmt.Errorf("sdp: %d streams, at most %d are read", len(s.MediaDescriptions), maxStreams)
+		return nil, fmt.Errorf("%w: %d streams, at most %d are read", ErrTooLarge, len(s.MediaDescriptions), maxStreams)
 	}
 	d := &Description{audio: -1}
-	reason := ErrNoAudio
+	reason, best := ErrNoAudio, 0
 	for i, m := range s.MediaDescriptions {
 		name := m.MediaName
 		d.streams = append(d.streams, name.Media+" 0 "+strings.Join(name.Protos, "/")+" "+strings.Join(name.Formats, " "))
-		if d.audio >= 0 || name.Media != "audio" || strings.Join(name.Protos, "/") != "RTP/AVP" || name.Port.Value == 0 {
+		if name.Media != "audio" || name.Port.Value == 0 {
 			continue
 		}
-		if !d.choose(m) {
-			reason = ErrNoCodec
+		plain, secured := profile(name.Protos)
+		rank, keys := security.fits(m)
+		if rank <= best {
+			if (plain || secured) && rank == 0 && best == 0 {
+				reason = ErrSecurity
+			}
 			continue
 		}
-		d.audio = i
+		chosen := Description{streams: d.streams, audio: i, protocol: strings.Join(name.Protos, "/"), crypto: keys}
+		if !chosen.choose(m, codecs) {
+			if best == 0 {
+				reason = ErrNoCodec
+			}
+			continue
+		}
+		best, *d = rank, chosen
 		d.locate(&s, m)
 	}
 	if d.audio < 0 {
@@ -96,10 +116,16 @@ func Parse(body []byte) (*Description, error) {
 	return d, nil
 }
 
-// choose takes the first codec of a stream that we have, and its telephone events.
-func (d *Description) choose(m *sdp.MediaDescription) bool {
-	names := map[string]string{"0": "PCMU/8000", "8": "PCMA/8000"}
+// choose takes the first codec of a stream that is one of ours, and its telephone events.
+func (d *Description) choose(m *sdp.MediaDescription, codecs []media.Codec) bool {
+	names := map[string]string{}
+	for _, c := range media.Codecs {
+		names[strconv.Itoa(int(c.PayloadType()))] = c.Name() + "/8000"
+	}
 	for _, a := range m.Attributes {
+		if a.Key == "rtcp-mux" {
+			d.RTCPMux = true
+		}
 		if a.Key != "rtpmap" {
 			continue
 		}
@@ -113,18 +139,15 @@ func (d *Description) choose(m *sdp.MediaDescription) bool {
 		if err != nil {
 			continue
 		}
-		switch names[format] {
-		case "PCMU/8000", "PCMA/8000":
-			if !found {
-				found, d.PayloadType, d.Codec = true, uint8(n), media.PCMU
-				if names[format] == "PCMA/8000" {
-					d.Codec = media.PCMA
-				}
-			}
-		case "TELEPHONE-EVENT/8000":
-			if d.EventType == 0 {
-				d.EventType = uint8(n)
-			}
+		name, ok := strings.CutSuffix(names[format], "/8000")
+		if !ok {
+			continue
+		}
+		if c, known := media.CodecNamed(name); known && !found && slices.Contains(codecs, c) {
+			found, d.PayloadType, d.Codec = true, uint8(n), c
+		}
+		if name == "TELEPHONE-EVENT" && d.EventType == 0 {
+			d.EventType = uint8(n)
 		}
 	}
 	return found
@@ -168,16 +191,33 @@ type Local struct {
 	Port int
 	// ID and Version make the description's origin (RFC 4566 section 5.2): the version grows with each change.
 	ID, Version uint64
+	// Direction is how we want sound to flow; empty is SendRecv. SendOnly holds the other party: it hears us, such
+	// as music, and is not heard.
+	Direction Direction
+	// Codecs are those that are offered, in this order, and accepted, in the other party's (default: [media.Codecs]).
+	Codecs []media.Codec
+
+	security Security
+	protocol string          // of our offers; empty is up to the security
+	keys     []media.SRTPKey // one for each suite
 }
 
 // Offer writes an offer of everything that we have.
 func (l Local) Offer() []byte {
 	var formats, maps strings.Builder
-	for _, c := range media.Codecs {
+	for _, c := range l.codecs() {
 		fmt.Fprintf(&formats, " %d", c.PayloadType())
 		fmt.Fprintf(&maps, "a=rtpmap:%d %s/8000\r\n", c.PayloadType(), c.Name())
 	}
-	return l.write(fmt.Sprintf("m=audio %d RTP/AVP%s %d\r\n%s%sa=ptime:20\r\na=sendrecv\r\n", l.Port, formats.String(), eventType, maps.String(), events(eventType)))
+	protocol, keys := l.offered()
+	return l.write(fmt.Sprintf("m=audio %d %s%s %d\r\n%s%s%sa=ptime:20\r\n%sa=%s\r\n", l.Port, protocol, formats.String(), eventType, maps.String(), events(eventType), keys, mux(true), l.direction(SendRecv)))
+}
+
+func (l Local) codecs() []media.Codec {
+	if len(l.Codecs) == 0 {
+		return media.Codecs
+	}
+	return l.Codecs
 }
 
 // eventType is the payload type of telephone events in our offers.
@@ -191,13 +231,21 @@ func (l Local) Answer(d *Description) []byte {
 			b.WriteString("m=" + stream + "\r\n")
 			continue
 		}
-		fmt.Fprintf(&b, "m=audio %d RTP/AVP %d", l.Port, d.PayloadType)
+		fmt.Fprintf(&b, "m=audio %d %s %d", l.Port, d.protocol, d.PayloadType)
 		if d.EventType != 0 {
 			fmt.Fprintf(&b, " %d", d.EventType)
 		}
-		fmt.Fprintf(&b, "\r\na=rtpmap:%d %s/8000\r\n%sa=ptime:20\r\na=%s\r\n", d.PayloadType, d.Codec.Name(), events(d.EventType), mirror(d.Direction))
+		fmt.Fprintf(&b, "\r\na=rtpmap:%d %s/8000\r\n%s%sa=ptime:20\r\n%sa=%s\r\n", d.PayloadType, d.Codec.Name(), events(d.EventType), l.accepted(d), mux(d.RTCPMux), l.direction(mirror(d.Direction)))
 	}
 	return l.write(b.String())
+}
+
+// mux is the attribute of RFC 5761 section 5.1.1.
+func mux(on bool) string {
+	if on {
+		return "a=rtcp-mux\r\n"
+	}
+	return ""
 }
 
 func events(payloadType uint8) string {
@@ -205,6 +253,21 @@ func events(payloadType uint8) string {
 		return ""
 	}
 	return fmt.Sprintf("a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", payloadType, payloadType)
+}
+
+// direction is what is left of a direction that would be possible (RFC 3264 section 6.1).
+func (l Local) direction(possible Direction) Direction {
+	send := l.Direction != RecvOnly && l.Direction != Inactive && (possible == SendRecv || possible == SendOnly)
+	receive := l.Direction != SendOnly && l.Direction != Inactive && (possible == SendRecv || possible == RecvOnly)
+	switch {
+	case send && receive:
+		return SendRecv
+	case send:
+		return SendOnly
+	case receive:
+		return RecvOnly
+	}
+	return Inactive
 }
 
 func mirror(d Direction) Direction {

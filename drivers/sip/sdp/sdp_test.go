@@ -29,9 +29,14 @@ func TestParse(t *testing.T) {
 		answer string
 	}{
 		{
-			name: "the caller's order counts", offer: offer("m=audio 5000 RTP/AVP 9 8 0 96", "a=rtpmap:96 telephone-event/8000"),
+			name: "the caller's order counts", offer: offer("m=audio 5000 RTP/AVP 18 8 0 96", "a=rtpmap:96 telephone-event/8000"),
 			want:   media.Format{Remote: at, Codec: media.PCMA, PayloadType: 8, EventType: 96, Send: true, Receive: true},
 			answer: "m=audio 4000 RTP/AVP 8 96",
+		},
+		{
+			name: "wideband, and one port for all", offer: offer("m=audio 5000 RTP/AVP 9 0 96", "a=rtpmap:96 telephone-event/8000", "a=rtcp-mux"),
+			want:   media.Format{Remote: at, Codec: media.G722, PayloadType: 9, EventType: 96, Send: true, Receive: true, RTCPMux: true},
+			answer: "m=audio 4000 RTP/AVP 9 96",
 		},
 		{
 			name: "dynamic types, and events at another clock rate", offer: offer("m=audio 5000 RTP/AVP 100 97", "a=rtpmap:100 pcmu/8000/1", "a=rtpmap:97 telephone-event/48000"),
@@ -54,11 +59,11 @@ func TestParse(t *testing.T) {
 			name: "an address of its own", offer: offer("m=audio 5000 RTP/AVP 0", "c=IN IP6 2001:db8::1"),
 			want: media.Format{Remote: netip.MustParseAddrPort("[2001:db8::1]:5000"), Send: true, Receive: true}, answer: "m=audio 4000 RTP/AVP 0",
 		},
-		{name: "no codec in common", offer: offer("m=audio 5000 RTP/AVP 9 18"), err: sdp.ErrNoCodec},
+		{name: "no codec in common", offer: offer("m=audio 5000 RTP/AVP 3 18"), err: sdp.ErrNoCodec},
 		{name: "another codec under a static number", offer: offer("m=audio 5000 RTP/AVP 0", "a=rtpmap:0 G723/8000"), err: sdp.ErrNoCodec},
 		{name: "video only", offer: offer("m=video 6000 RTP/AVP 96"), err: sdp.ErrNoAudio},
 		{name: "no streams", offer: offer("a=x"), err: sdp.ErrNoAudio},
-		{name: "encrypted only", offer: offer("m=audio 5000 RTP/SAVP 0"), err: sdp.ErrNoAudio},
+		{name: "encrypted only", offer: offer("m=audio 5000 RTP/SAVP 0"), err: sdp.ErrSecurity},
 		{name: "switched off", offer: offer("m=audio 0 RTP/AVP 0"), err: sdp.ErrNoAudio},
 	}
 	for _, tt := range tests {
@@ -103,7 +108,7 @@ func TestOffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := media.Format{Remote: netip.MustParseAddrPort("127.0.0.1:4000"), EventType: 101, Send: true, Receive: true}
+	want := media.Format{Remote: netip.MustParseAddrPort("127.0.0.1:4000"), EventType: 101, Send: true, Receive: true, RTCPMux: true}
 	if got := d.Format(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -112,9 +117,19 @@ func TestOffer(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(offer("m=audio 5000 RTP/AVP 0 101", "a=rtpmap:101 telephone-event/8000", "a=sendonly"))
 	f.Add(offer("m=audio 99999 RTP/AVP x", "c=IN IP4 example.com/127"))
+	f.Add(offer("m=audio 5000 RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"+secret+"|2^20|1:4"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		if d, err := sdp.Parse(body); err == nil {
-			local.Answer(d)
+		for _, security := range []sdp.Security{sdp.Plain, sdp.Optional, sdp.Required} {
+			us := local.WithSecurity(security)
+			d, err := us.Parse(body)
+			if err != nil {
+				continue
+			}
+			us.Format(d)
+			answer := us.Answer(d)
+			if _, err := us.Parse(answer); err != nil && !errors.Is(err, sdp.ErrTooLarge) {
+				t.Errorf("our own answer cannot be read: %v\n%s", err, answer)
+			}
 		}
 	})
 }

@@ -7,13 +7,13 @@ package ua
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"runtime"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +26,13 @@ import (
 type Options struct {
 	// Listen is the address for UDP and TCP, host:port. Port 0 leaves the choice to the system.
 	Listen string
+	// TLSListen is the address for SIP over TLS (1.2 and later), host:port; empty: there is none, and nothing can be
+	// sent over TLS. TLSCert and TLSKey are the PEM files of its certificate chain and key; when they change they
+	// are read again.
+	TLSListen, TLSCert, TLSKey string
+	// TLSRoots is a PEM file of authorities that the certificates of others may come from, beside those that the
+	// system trusts.
+	TLSRoots string
 	// Advertise is the host name or address that others reach us at, for Via and Contact; empty takes the address
 	// that packets leave from.
 	Advertise string
@@ -35,16 +42,29 @@ type Options struct {
 	Users map[string]string
 	// Realm is what passwords are for (default "piopiyd").
 	Realm string
-	// KnownOnly refuses calls from everybody but users and Trusted addresses.
+	// KnownOnly refuses calls from everybody but users, Peers and Trusted addresses: everybody else is asked for a
+	// password, so that nobody learns from the answers who is a user.
 	KnownOnly bool
+	// Peers are trunks that prove with a digest who they are, name to password. Unlike users they may call in
+	// anybody's name.
+	Peers map[string]string
 	// Trusted are the addresses of trunks: their calls need no password.
 	Trusted []netip.Prefix
-	// PerSource bounds the requests of one address, per second (default 100; loopback is not bounded).
+	// PerSource bounds the requests of one address, per second; what is too much is dropped. 0 is 100, and no bound
+	// for loopback.
 	PerSource int
+	// BanTime is how long an address or a user at it is ignored after too many wrong guesses (default 5 min).
+	BanTime time.Duration
 	// Invite is called with each call that comes in, on a goroutine of its own; the invitation must be accepted
 	// or rejected before it returns. Required.
 	Invite func(*Invitation)
-	Logger *slog.Logger
+	// SessionExpires is how long a call may go on without a sign of the other side (RFC 4028), where that can give
+	// one (default 30 min, at least 90 s). Less than 0 asks for none, and still gives them to who asks.
+	SessionExpires time.Duration
+	Logger         *slog.Logger
+
+	// network, where set, opens the sockets instead of the system.
+	network func(address string) (net.PacketConn, net.Listener, error)
 }
 
 // Agent is a SIP user agent. It must be closed.
@@ -55,17 +75,20 @@ type Agent struct {
 	client *sipgo.Client
 	udp    net.PacketConn
 	tcp    net.Listener
+	tls    net.Listener // nil without TLSListen
 	port   int
+	secure int        // the port for TLS
 	host   netip.Addr // may be unspecified
 
 	filter    *filter
 	auth      *authenticator
 	registrar *registrar
-
-	sending sync.RWMutex // held for writing by Close: nothing is sent afterwards
-	closed  bool
+	trunks    trunks
+	sending   sync.RWMutex // held for writing by Close: nothing is sent afterwards
+	closed    bool
 
 	draining atomic.Bool
+	stopping chan struct{} // closed by Close: what lingers ends
 	mu       sync.Mutex
 	dialogs  map[string]*Dialog
 	work     sync.WaitGroup // listeners, and what ends dialogs in the background
@@ -83,65 +106,61 @@ func Open(o Options) (*Agent, error) {
 	if o.Name == "" {
 		o.Name = "piopiyd"
 	}
-	if o.PerSource <= 0 {
-		o.PerSource = 100
+	if o.SessionExpires == 0 {
+		o.SessionExpires = 30 * time.Minute
 	}
-	a := &Agent{opts: o, log: o.Logger, dialogs: map[string]*Dialog{}}
-	a.auth = newAuthenticator(o.Realm, o.Users)
+	a := &Agent{opts: o, log: o.Logger, dialogs: map[string]*Dialog{}, stopping: make(chan struct{})}
+	a.trunks.quit = make(chan struct{})
+	a.auth = newAuthenticator(o, a.stopping)
 	a.registrar = newRegistrar()
-	if err := a.bind(); err != nil {
+	a.filter = newFilter(o.PerSource, a.auth.bans)
+	client, err := a.bind()
+	if err != nil {
 		return nil, err
 	}
 	quiet := slog.New(&quietHandler{next: o.Logger.Handler()})
-	a.filter = newFilter(o.PerSource)
+	if err = a.assemble(quiet, client); err != nil {
+		return nil, errors.Join(fmt.Errorf("sip: %w", err), a.unbind())
+	}
+	return a, a.serve(quiet)
+}
+
+// assemble makes the library's parts.
+func (a *Agent) assemble(quiet *slog.Logger, client *tls.Config) error {
+	parser := msg.NewParser()
+	parser.MaxMessageLength = maxStreamed
 	var err error
 	a.ua, err = sipgo.NewUA(
-		sipgo.WithUserAgent(o.Name),
-		sipgo.WithUserAgentTransportLayerOptions(msg.WithTransportLayerLogger(quiet), msg.WithTransportLayerReadFilter(a.filter.read)),
+		sipgo.WithUserAgent(a.opts.Name),
+		sipgo.WithUserAgentParser(parser),
+		sipgo.WithUserAgentDNSResolver(resolver),
+		sipgo.WithUserAgenTLSConfig(client),
+		sipgo.WithUserAgentTransportLayerOptions(
+			msg.WithTransportLayerLogger(quiet), msg.WithTransportLayerReadFilter(a.filter.read),
+			msg.WithTransportLayerTransports(msg.TransportsConfig{
+				TCP: stream(), TLS: &msg.TransportTLS{TransportTCP: stream()},
+			}),
+		),
 		sipgo.WithUserAgentTransactionLayerOptions(
 			msg.WithTransactionLayerLogger(quiet), msg.WithTransactionLayerTerminateOnConnClose(),
 			msg.WithTransactionLayerUnhandledResponseHandler(func(*msg.Response) {}), // such as a 2xx after its transaction
 		),
 	)
-	if err == nil {
-		a.client, err = sipgo.NewClient(a.ua, sipgo.WithClientLogger(quiet))
-	}
 	if err != nil {
-		_, _ = a.udp.Close(), a.tcp.Close()
-		return nil, fmt.Errorf("sip: %w", err)
+		return err
 	}
-	return a, a.serve(quiet)
-}
-
-// bind opens UDP and TCP at one port.
-func (a *Agent) bind() error {
-	var err error
-	for range 10 { // with port 0 the other protocol may have taken it
-		if a.udp, err = net.ListenPacket("udp", a.opts.Listen); err != nil {
-			return fmt.Errorf("sip.listen: %w", err)
-		}
-		at := a.udp.LocalAddr().(*net.UDPAddr)
-		a.port, a.host = at.Port, at.AddrPort().Addr().Unmap()
-		host, port, _ := net.SplitHostPort(a.opts.Listen)
-		if a.tcp, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(at.Port))); err == nil {
-			return nil
-		}
-		_ = a.udp.Close()
-		if port != "0" {
-			break
-		}
-	}
-	return fmt.Errorf("sip.listen: %w", err)
+	a.client, err = sipgo.NewClient(a.ua, sipgo.WithClientLogger(quiet))
+	return err
 }
 
 func (a *Agent) serve(quiet *slog.Logger) error {
 	server, err := sipgo.NewServer(a.ua, sipgo.WithServerLogger(quiet))
 	if err != nil {
-		return fmt.Errorf("sip: %w", err)
+		return errors.Join(fmt.Errorf("sip: %w", err), a.unbind())
 	}
 	for method, handle := range map[msg.RequestMethod]handler{
 		msg.INVITE: a.onInvite, msg.ACK: a.onAck, msg.BYE: a.onBye, msg.CANCEL: a.onCancel, msg.OPTIONS: a.onOptions,
-		msg.INFO: a.onInfo, msg.UPDATE: a.onUpdate, msg.REGISTER: a.onRegister,
+		msg.INFO: a.onInfo, msg.UPDATE: a.onUpdate, msg.REGISTER: a.onRegister, msg.PRACK: a.onPrack, msg.REFER: a.onRefer, msg.NOTIFY: a.onNotify,
 	} {
 		server.OnRequest(method, a.guard(handle))
 	}
@@ -157,6 +176,13 @@ func (a *Agent) serve(quiet *slog.Logger) error {
 			a.log.Error("SIP over TCP stopped", "error", err)
 		}
 	})
+	if a.tls != nil {
+		a.work.Go(func() {
+			if err := server.ServeTLS(a.tls); !errors.Is(err, net.ErrClosed) {
+				a.log.Error("SIP over TLS stopped", "error", err)
+			}
+		})
+	}
 	return nil
 }
 
@@ -171,11 +197,15 @@ func (a *Agent) awaitUDP(layer *msg.TransportLayer) {
 	}
 }
 
-// Port returns the port that the agent listens at.
+// Port returns the port that the agent listens at, for UDP and TCP.
 func (a *Agent) Port() int { return a.port }
 
-// Drain refuses new calls with 503 from here on.
+// TLSPort returns the port for TLS, 0 if there is none.
+func (a *Agent) TLSPort() int { return a.secure }
+
+// Drain refuses new calls with 503 from here on, and lets go of trunks.
 func (a *Agent) Drain() {
+	a.trunks.leave()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.draining.Store(true)
@@ -212,6 +242,7 @@ func (a *Agent) Close(ctx context.Context) error {
 	case <-done:
 	case <-ctx.Done():
 	}
+	a.trunks.work.Wait() // briefly: see unregisterTime
 	var byes sync.WaitGroup
 	a.mu.Lock()
 	for _, d := range a.dialogs {
@@ -220,13 +251,16 @@ func (a *Agent) Close(ctx context.Context) error {
 	a.mu.Unlock()
 	byes.Wait()
 	a.sending.Lock()
+	if !a.closed {
+		close(a.stopping)
+	}
 	a.closed = true
 	a.sending.Unlock()
 	// What has been read already is on its way through the library, which opens a socket of its own to answer it
 	// when ours is gone.
 	a.filter.stop()
 	time.Sleep(settle)
-	err := errors.Join(a.udp.Close(), a.tcp.Close())
+	err := a.unbind()
 	<-done
 	a.work.Wait()
 	return errors.Join(err, a.ua.Close())
@@ -244,7 +278,28 @@ func (a *Agent) begin(ctx context.Context, req *msg.Request) (msg.ClientTransact
 	if a.closed {
 		return nil, errClosed
 	}
-	return a.client.TransactionRequest(ctx, req)
+	return a.client.TransactionRequest(marked(ctx), req)
+}
+
+// spawn runs f beside everything else. Close waits for it; it reports false once the agent is closed.
+func (a *Agent) spawn(f func()) bool {
+	a.sending.RLock()
+	defer a.sending.RUnlock()
+	if a.closed {
+		return false
+	}
+	a.work.Go(f)
+	return true
+}
+
+// join is spawn for what has a goroutine already: a.work.Done ends it.
+func (a *Agent) join() bool {
+	a.sending.RLock()
+	defer a.sending.RUnlock()
+	if !a.closed {
+		a.work.Add(1)
+	}
+	return !a.closed
 }
 
 // write sends a request that is not answered.
@@ -254,6 +309,11 @@ func (a *Agent) write(req *msg.Request) error {
 	if a.closed {
 		return errClosed
 	}
+	done, err := a.connect(req)
+	if err != nil {
+		return err
+	}
+	defer done()
 	return a.client.WriteRequest(req)
 }
 
@@ -278,60 +338,6 @@ func (a *Agent) do(ctx context.Context, req *msg.Request) (*msg.Response, error)
 	}
 }
 
-// hostFor returns our host as the other side at addr (host:port) sees it.
-func (a *Agent) hostFor(addr string) string {
-	if a.opts.Advertise != "" {
-		return a.opts.Advertise
-	}
-	if !a.host.IsUnspecified() {
-		return a.host.String()
-	}
-	return LocalAddr(addr).String()
-}
-
-// LocalAddr returns the address that packets to addr (host:port) leave from.
-func LocalAddr(addr string) netip.Addr {
-	conn, err := net.Dial("udp", addr) // sends nothing
-	if err != nil {
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	}
-	defer func() { _ = conn.Close() }()
-	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-}
-
-// contact is our Contact for a dialog with the other side at addr.
-func (a *Agent) contact(addr, transport string) *msg.ContactHeader {
-	h := &msg.ContactHeader{Address: msg.Uri{Scheme: "sip", User: "piopiyd", Host: bracket(a.hostFor(addr)), Port: a.port}}
-	if transport != "UDP" {
-		h.Address.UriParams.Add("transport", msg.NetworkToLower(transport))
-	}
-	return h
-}
-
-// via is the Via of a new request.
-func (a *Agent) via(addr, transport string) *msg.ViaHeader {
-	h := &msg.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: transport, Host: bracket(a.hostFor(addr)), Port: a.port}
-	h.Params.Add("branch", msg.GenerateBranch())
-	h.Params.Add("rport", "") // RFC 3581
-	return h
-}
-
-func bracket(host string) string {
-	if addr, err := netip.ParseAddr(host); err == nil && addr.Is6() {
-		return "[" + addr.String() + "]"
-	}
-	return host
-}
-
-// from lets a UDP request leave from the socket that we listen at. TCP chooses its connection by the other side.
-func (a *Agent) from(req *msg.Request, transport string) {
-	req.SetTransport(transport)
-	if transport == "UDP" {
-		at := a.udp.LocalAddr().(*net.UDPAddr)
-		req.Laddr = msg.Addr{IP: at.IP, Port: at.Port}
-	}
-}
-
 // timers of RFC 3261 section 17.1.1.1 and 13.3.1.4.
 const (
 	t1      = 500 * time.Millisecond
@@ -340,7 +346,7 @@ const (
 )
 
 // allow is what we understand.
-const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REGISTER"
+const allow = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, REGISTER"
 
 func init() {
 	// The library refuses to send more than this by UDP instead of switching to TCP (RFC 3261 section 18.1.1).

@@ -14,9 +14,6 @@ import (
 // handler handles a request that is whole: all headers that RFC 3261 section 8.1.1 demands are there.
 type handler func(req *msg.Request, tx msg.ServerTransaction)
 
-// maxHeader bounds what we keep of a message: ids and names.
-const maxHeader = 256
-
 // guard checks a request before it is handled, and survives what its handling does: the library does neither, and
 // a panic on its goroutine would end the process.
 func (a *Agent) guard(next handler) func(*msg.Request, msg.ServerTransaction) {
@@ -29,10 +26,13 @@ func (a *Agent) guard(next handler) func(*msg.Request, msg.ServerTransaction) {
 				}
 			}
 		}()
-		if fault := malformed(req); fault != "" {
+		if req.Transport() != "UDP" && !a.admitted(req) {
+			return
+		}
+		if status, fault := malformed(req); status != 0 {
 			a.log.Debug("a malformed SIP request was refused", "method", req.Method, "source", req.Source(), "fault", fault)
 			if req.Method != msg.ACK {
-				a.respond(tx, req, 400, fault)
+				a.respond(tx, req, status, fault)
 			}
 			return
 		}
@@ -40,39 +40,14 @@ func (a *Agent) guard(next handler) func(*msg.Request, msg.ServerTransaction) {
 	}
 }
 
-// malformed says what is wrong with a request, "" if nothing.
-func malformed(req *msg.Request) string {
-	from, to, id, cseq, via := req.From(), req.To(), req.CallID(), req.CSeq(), req.Via()
-	switch {
-	case from == nil:
-		return "Missing From"
-	case to == nil:
-		return "Missing To"
-	case id == nil || *id == "":
-		return "Missing Call-ID"
-	case cseq == nil:
-		return "Missing CSeq"
-	case via == nil:
-		return "Missing Via"
-	case cseq.MethodName != req.Method:
-		return "CSeq Method Mismatch"
-	case len(*id) > maxHeader || len(tag(from.Params)) > maxHeader || len(tag(to.Params)) > maxHeader:
-		return "Call-ID Or Tag Too Long"
-	case len(from.Address.User) > maxHeader || len(req.Recipient.User) > maxHeader:
-		return "User Too Long"
-	case tag(from.Params) == "":
-		return "Missing From Tag"
-	case req.Method == msg.INVITE && req.Contact() == nil:
-		return "Missing Contact"
-	case len(req.Headers()) > 128:
-		return "Too Many Headers"
+// admitted reports whether a request that came over a stream may be looked at; those of datagrams were sorted out
+// before they were parsed.
+func (a *Agent) admitted(req *msg.Request) bool {
+	if !a.filter.admit(req.Source()) {
+		return false
 	}
-	return ""
-}
-
-func tag(p msg.HeaderParams) string {
-	v, _ := p.Get("tag")
-	return v
+	h := req.GetHeader("User-Agent")
+	return h == nil || !isScanner([]byte(h.Value()))
 }
 
 // respond answers a request without a body.

@@ -11,11 +11,15 @@ import (
 
 // Contact is where a registered user can be reached.
 type Contact struct {
-	// URI is what the phone calls itself; Source is where it registered from, host:port.
+	// URI is what the phone calls itself; Source is where it registered from, host:port. It is empty once the TCP or
+	// TLS connection that it came over is closed: only URI is left then.
 	URI, Source string
-	// Transport is UDP or TCP.
+	// Transport is UDP, TCP or TLS.
 	Transport string
 	Expires   time.Time
+
+	callID string // of the REGISTER that made it, and its CSeq
+	cseq   uint32
 }
 
 const (
@@ -35,7 +39,21 @@ type registrar struct {
 func newRegistrar() *registrar { return &registrar{bindings: map[string][]Contact{}, now: time.Now} }
 
 // Contacts returns where a user can be reached now.
-func (a *Agent) Contacts(user string) []Contact { return a.registrar.contacts(user) }
+func (a *Agent) Contacts(user string) []Contact {
+	list := a.registrar.contacts(user)
+	for i, c := range list {
+		if c.Transport == "UDP" {
+			continue
+		}
+		conn, err := a.ua.TransportLayer().GetConnection(c.Transport, c.Source)
+		if err != nil {
+			list[i].Source = ""
+			continue
+		}
+		_, _ = conn.TryClose() // lets go of it; it stays open
+	}
+	return list
+}
 
 // IsUser reports whether there is such a user, registered or not.
 func (a *Agent) IsUser(name string) bool {
@@ -55,19 +73,38 @@ func (r *registrar) contacts(user string) []Contact {
 	return slices.Clone(r.bindings[user])
 }
 
-// set adds, renews or, with a time of 0, removes contacts.
-func (r *registrar) set(user string, c Contact, life time.Duration) {
+// change is what one Contact of a REGISTER asks for: to be kept for a time, or forgotten.
+type change struct {
+	contact Contact
+	life    time.Duration
+}
+
+// apply makes all changes of one REGISTER, or none when it is older than what is known (RFC 3261 section 10.3, step
+// 7).
+func (r *registrar) apply(user string, changes []change) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	list := slices.DeleteFunc(r.bindings[user], func(o Contact) bool { return o.URI == c.URI })
-	if life > 0 {
-		c.Expires = r.now().Add(life)
-		list = append(list, c)
-		if len(list) > maxContacts {
-			list = list[1:] // the oldest
+	list := slices.Clone(r.bindings[user])
+	for _, c := range changes {
+		at := slices.IndexFunc(list, func(o Contact) bool { return o.URI == c.contact.URI })
+		if at >= 0 {
+			if o := list[at]; o.callID == c.contact.callID && o.cseq >= c.contact.cseq {
+				return false
+			}
+			list = slices.Delete(list, at, at+1)
+		}
+		if c.life > 0 {
+			c.contact.Expires = r.now().Add(c.life)
+			list = append(list, c.contact)
 		}
 	}
-	r.bindings[user] = list
+	if len(list) > maxContacts { // the oldest go
+		list = slices.Delete(list, 0, len(list)-maxContacts)
+	}
+	if r.bindings[user] = list; len(list) == 0 {
+		delete(r.bindings, user)
+	}
+	return true
 }
 
 func (r *registrar) clear(user string) {
@@ -82,40 +119,31 @@ func (a *Agent) onRegister(req *msg.Request, tx msg.ServerTransaction) {
 		a.respond(tx, req, 403, "Forbidden")
 		return
 	}
-	user, ok := a.auth.check(a, req, tx, 401)
+	if a.foreign(req, tx) {
+		return
+	}
+	w, ok := a.auth.check(a, req, tx, 401)
 	if !ok {
 		return
 	}
+	user := w.name
 	if req.To().Address.User != user {
 		a.respond(tx, req, 403, "Forbidden")
 		return
 	}
-	life := maxExpires
-	if h := req.GetHeader("Expires"); h != nil {
-		life = seconds(h.Value(), life)
-	}
-	for _, h := range req.GetHeaders("Contact") {
-		c, ok := h.(*msg.ContactHeader)
-		if !ok {
-			continue
-		}
-		if c.Address.Wildcard {
-			if life == 0 {
-				a.registrar.clear(user)
-			}
-			continue
-		}
-		one := life
-		if v, ok := c.Params.Get("expires"); ok {
-			one = seconds(v, life)
-		}
-		if one > 0 && one < minExpires {
-			a.respond(tx, req, 423, "Interval Too Brief", msg.NewHeader("Min-Expires", strconv.Itoa(int(minExpires/time.Second))))
-			return
-		}
-		if uri := c.Address.String(); safe(uri) {
-			a.registrar.set(user, Contact{URI: uri, Source: req.Source(), Transport: msg.NetworkToUpper(req.Transport())}, min(one, maxExpires))
-		}
+	changes, all, status := changesOf(req)
+	switch {
+	case status == 423:
+		a.respond(tx, req, 423, "Interval Too Brief", msg.NewHeader("Min-Expires", strconv.Itoa(int(minExpires/time.Second))))
+		return
+	case status != 0:
+		a.respond(tx, req, status, "Invalid Contact")
+		return
+	case all:
+		a.registrar.clear(user)
+	case !a.registrar.apply(user, changes):
+		a.respond(tx, req, 500, "CSeq Out Of Order")
+		return
 	}
 	res := msg.NewResponseFromRequest(req, 200, "OK", nil)
 	for _, c := range a.registrar.contacts(user) {
@@ -128,6 +156,47 @@ func (a *Agent) onRegister(req *msg.Request, tx msg.ServerTransaction) {
 		res.AppendHeader(h)
 	}
 	a.send(tx, res)
+}
+
+// changesOf reads what a REGISTER asks for; all says that every contact is to be forgotten. A status says that it
+// cannot be done.
+func changesOf(req *msg.Request) (changes []change, all bool, status int) {
+	life, named := maxExpires, false
+	if h := req.GetHeader("Expires"); h != nil {
+		life = seconds(h.Value(), life)
+		named = true
+	}
+	contacts := req.GetHeaders("Contact")
+	for _, h := range contacts {
+		c, ok := h.(*msg.ContactHeader)
+		if !ok {
+			return nil, false, 400
+		}
+		if c.Address.Wildcard { // alone, and to be forgotten: section 10.2.2
+			if len(contacts) > 1 || !named || life != 0 {
+				return nil, false, 400
+			}
+			return nil, true, 0
+		}
+		one := life
+		if v, ok := c.Params.Get("expires"); ok {
+			one = seconds(v, life)
+		}
+		if one > 0 && one < minExpires {
+			return nil, false, 423
+		}
+		uri := c.Address.String()
+		if !safe(uri) || c.Address.Host == "" || c.Address.Scheme != "sip" && c.Address.Scheme != "sips" {
+			return nil, false, 400
+		}
+		if len(changes) == 2*maxContacts {
+			return nil, false, 400
+		}
+		changes = append(changes, change{life: min(one, maxExpires), contact: Contact{
+			URI: uri, Source: req.Source(), Transport: msg.NetworkToUpper(req.Transport()), callID: string(*req.CallID()), cseq: req.CSeq().SeqNo,
+		}})
+	}
+	return changes, false, 0
 }
 
 func seconds(text string, otherwise time.Duration) time.Duration {

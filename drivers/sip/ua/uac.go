@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
-	"time"
+	"sync"
 
 	msg "github.com/emiago/sipgo/sip"
-	"github.com/icholy/digest"
 )
 
 // Outgoing is a call to be made.
@@ -26,12 +26,20 @@ type Outgoing struct {
 	Offer []byte
 	// Headers are sent along.
 	Headers map[string]string
-	// Progress is told of each provisional response but 100, with its body: 180 rings, 183 has early media.
+	// Replaces is a Replaces header (RFC 3891): the call takes the place of one that the called phone has.
+	Replaces string
+	// Progress is told of each provisional response but 100, with its body: 180 rings, 183 has early media. Phones
+	// may repeat them; of several that a proxy rings at once each has its own description.
 	Progress func(status int, body []byte)
+	// Alive, where set, is told of the first provisional response, which may be 100: somebody is there.
+	Alive func()
+	// Redirect is asked when the called side names another place (3xx): may the call go there? Without it, and
+	// after five of them, the redirection is the refusal. Another host gets no User and Password.
+	Redirect func(uri string) bool
 	Handlers Handlers
 }
 
-// Rejected is the error of a call that was not taken.
+// Rejected is the error of a call, or a request within one, that was refused.
 type Rejected struct {
 	// Status and Phrase are the final response's; Reason is its Reason header (RFC 3326), "" if there is none.
 	Status int
@@ -44,39 +52,49 @@ func (e *Rejected) Error() string {
 	return "the call was refused: " + strconv.Itoa(e.Status) + " " + e.Phrase
 }
 
+func rejected(res *msg.Response) *Rejected {
+	return &Rejected{Status: res.StatusCode, Phrase: res.Reason, Reason: text(res, "Reason")}
+}
+
+// maxRedirects bounds the places that a call is sent on to.
+const maxRedirects = 5
+
 // Invite makes a call and returns its dialog and the answer. When ctx ends first, the call is cancelled: Invite
-// returns the context's cause once the other side agrees, or does not within some seconds; a call that is answered
-// after all is hung up.
+// returns the context's cause, with [GaveUp] as the cause telling the other side why, once the other side agrees, or
+// does not within some seconds; a call that is answered after all is hung up.
 func (a *Agent) Invite(ctx context.Context, o Outgoing) (*Dialog, []byte, error) {
 	c, err := a.newOutgoing(o)
 	if err != nil {
 		return nil, nil, err
 	}
-	for attempt := 0; ; attempt++ {
+	for challenged := false; ; {
 		res, err := c.attempt(ctx)
-		switch {
-		case err != nil:
+		if err != nil {
+			c.clear()
 			return nil, nil, err
-		case res.StatusCode < 300:
-			d, err := c.established(ctx, res)
-			if err != nil {
-				return nil, nil, err
-			}
-			return d, res.Body(), nil
-		case (res.StatusCode == 401 || res.StatusCode == 407) && attempt == 0 && o.User != "" && ctx.Err() == nil:
-			if err := c.authorize(res); err != nil {
-				return nil, nil, err
-			}
-			continue
 		}
+		if res.IsSuccess() {
+			return c.established(ctx, res)
+		}
+		c.clear()
 		if ctx.Err() != nil {
 			return nil, nil, context.Cause(ctx)
 		}
-		rejected := &Rejected{Status: res.StatusCode, Phrase: res.Reason}
-		if h := res.GetHeader("Reason"); h != nil && safe(h.Value()) {
-			rejected.Reason = h.Value()
+		switch {
+		case (res.StatusCode == 401 || res.StatusCode == 407) && !challenged && c.o.User != "":
+			challenged = true
+			credentials, err := answerChallenge(res, string(msg.INVITE), c.req.Recipient.String(), c.o.User, c.o.Password)
+			if err != nil {
+				return nil, nil, err
+			}
+			c.next()
+			c.req.AppendHeader(credentials)
+		case res.StatusCode == 422 && c.raise(res):
+		case res.StatusCode >= 300 && res.StatusCode < 400 && c.redirect(res):
+			challenged = false
+		default:
+			return nil, nil, rejected(res)
 		}
-		return nil, nil, rejected
 	}
 }
 
@@ -87,23 +105,21 @@ type outgoing struct {
 	req       *msg.Request
 	transport string
 	to        string
+	raised    int
+	places    []string // that it was redirected to
+
+	mu    sync.Mutex
+	early map[string]*Dialog // by the other side's tag
+	won   string             // the tag of the branch that has the call
 }
 
 func (a *Agent) newOutgoing(o Outgoing) (*outgoing, error) {
-	var uri msg.Uri
-	if !safe(o.URI) || msg.ParseUri(o.URI, &uri) != nil || uri.Scheme != "sip" || uri.Host == "" {
-		return nil, fmt.Errorf("%q is no sip: URI", o.URI)
+	c := &outgoing{agent: a, o: o, early: map[string]*Dialog{}}
+	uri, err := c.aim(o.URI, o.To)
+	if err != nil {
+		return nil, err
 	}
-	c := &outgoing{agent: a, o: o, transport: "UDP", to: o.To}
-	if t, ok := uri.UriParams.Get("transport"); ok {
-		if c.transport = msg.NetworkToUpper(t); c.transport != "UDP" && c.transport != "TCP" {
-			return nil, fmt.Errorf("%q: only UDP and TCP are spoken", o.URI)
-		}
-	}
-	if c.to == "" {
-		c.to = hostPort(&uri, c.transport)
-	}
-	for _, text := range []string{o.From, o.Name, o.Host, c.to} {
+	for _, text := range []string{o.From, o.Name, o.Host, c.to, o.Replaces} {
 		if !safe(text) {
 			return nil, errors.New("the caller's name holds characters that no SIP header can")
 		}
@@ -115,9 +131,8 @@ func (a *Agent) newOutgoing(o Outgoing) (*outgoing, error) {
 	from := msg.FromHeader{DisplayName: o.Name, Address: msg.Uri{Scheme: "sip", User: o.From, Host: bracket(host)}}
 	from.Params.Add("tag", msg.GenerateTagN(16))
 	to := msg.ToHeader{Address: msg.Uri{Scheme: "sip", User: uri.User, Host: uri.Host, Port: uri.Port}}
-	c.req = msg.NewRequest(msg.INVITE, uri)
-	a.from(c.req, c.transport)
-	c.req.SetDestination(c.to)
+	c.req = msg.NewRequest(msg.INVITE, *uri)
+	c.send()
 	c.req.AppendHeader(a.via(c.to, c.transport))
 	c.req.AppendHeader(&from)
 	c.req.AppendHeader(&to)
@@ -129,6 +144,15 @@ func (a *Agent) newOutgoing(o Outgoing) (*outgoing, error) {
 	c.req.AppendHeader(a.contact(c.to, c.transport))
 	c.req.AppendHeader(msg.NewHeader("User-Agent", a.opts.Name))
 	c.req.AppendHeader(msg.NewHeader("Allow", allow))
+	c.req.AppendHeader(msg.NewHeader("Supported", extensions))
+	if a.opts.SessionExpires > 0 {
+		c.req.AppendHeader(msg.NewHeader("Session-Expires", inSeconds(max(a.opts.SessionExpires, minSE))))
+		c.req.AppendHeader(msg.NewHeader("Min-SE", inSeconds(minSE)))
+	}
+	if o.Replaces != "" {
+		c.req.AppendHeader(msg.NewHeader("Require", "replaces"))
+		c.req.AppendHeader(msg.NewHeader("Replaces", o.Replaces))
+	}
 	for name, value := range o.Headers {
 		if !safe(name) || !safe(value) {
 			return nil, fmt.Errorf("the header %q holds characters that no SIP header can", name)
@@ -140,6 +164,29 @@ func (a *Agent) newOutgoing(o Outgoing) (*outgoing, error) {
 	return c, nil
 }
 
+// aim reads who is called, and where the INVITE goes.
+func (c *outgoing) aim(text, to string) (*msg.Uri, error) {
+	var uri msg.Uri
+	if !safe(text) || msg.ParseUri(text, &uri) != nil || uri.Scheme != "sip" || uri.Host == "" {
+		return nil, fmt.Errorf("%q is no sip: URI", text)
+	}
+	t, _ := uri.UriParams.Get("transport")
+	var err error
+	if c.transport, err = c.agent.transport(t); err != nil {
+		return nil, fmt.Errorf("%q: %w", text, err)
+	}
+	if c.to = to; to == "" {
+		c.to = hostPort(&uri, c.transport)
+	}
+	return &uri, nil
+}
+
+// send sets where the request goes.
+func (c *outgoing) send() {
+	c.agent.from(c.req, c.transport)
+	c.req.SetDestination(c.to)
+}
+
 func hostPort(uri *msg.Uri, transport string) string {
 	port := uri.Port
 	if port == 0 {
@@ -148,168 +195,98 @@ func hostPort(uri *msg.Uri, transport string) string {
 	return uri.Host + ":" + strconv.Itoa(port)
 }
 
-// cancelWait is how long a CANCEL may take to be agreed on.
-const cancelWait = 5 * time.Second
-
 // attempt sends the INVITE and returns its final response.
 func (c *outgoing) attempt(ctx context.Context) (*msg.Response, error) {
-	tx, err := c.agent.begin(context.WithoutCancel(ctx), c.req)
-	if err != nil {
-		return nil, fmt.Errorf("the INVITE could not be sent: %w", err)
-	}
-	done, proceeding := ctx.Done(), false
-	var giveUp <-chan time.Time
-	for {
-		select {
-		case res := <-tx.Responses():
-			if !res.IsProvisional() {
-				if res.IsSuccess() {
-					tx.OnRetransmission(func(again *msg.Response) { c.again(res, again) })
-				}
-				return res, nil
-			}
-			if !proceeding && ctx.Err() != nil {
-				c.cancel() // RFC 3261 section 9.1: not before a provisional response
-			}
-			proceeding = true
-			if res.StatusCode > 100 && c.o.Progress != nil && ctx.Err() == nil {
-				c.o.Progress(res.StatusCode, res.Body())
-			}
-		case <-tx.Done():
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, fmt.Errorf("the INVITE was not answered: %w", tx.Err())
-		case <-done:
-			done = nil
-			timer := time.NewTimer(cancelWait)
-			defer timer.Stop()
-			giveUp = timer.C
-			if proceeding {
-				c.cancel()
-			}
-		case <-giveUp:
-			tx.Terminate()
-			return nil, context.Cause(ctx)
-		}
-	}
-}
-
-// cancel sends a CANCEL (RFC 3261 section 9.1).
-func (c *outgoing) cancel() {
-	req := msg.NewRequest(msg.CANCEL, c.req.Recipient)
-	c.agent.from(req, c.transport)
-	req.SetDestination(c.to)
-	req.AppendHeader(c.req.Via().Clone())
-	for _, name := range []string{"From", "To", "Call-ID", "Route"} {
-		msg.CopyHeaders(name, c.req, req)
-	}
-	req.AppendHeader(&msg.CSeqHeader{SeqNo: c.req.CSeq().SeqNo, MethodName: msg.CANCEL})
-	forwards := msg.MaxForwardsHeader(70)
-	req.AppendHeader(&forwards)
-	c.agent.work.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), cancelWait)
-		defer cancel()
-		if _, err := c.agent.do(ctx, req); err != nil {
-			c.agent.log.Debug("a CANCEL was not answered", "error", err)
-		}
-	})
-}
-
-// authorize makes the next attempt answer a challenge.
-func (c *outgoing) authorize(res *msg.Response) error {
-	name, answer := "WWW-Authenticate", "Authorization"
-	if res.StatusCode == 407 {
-		name, answer = "Proxy-Authenticate", "Proxy-Authorization"
-	}
-	for _, h := range res.GetHeaders(name) {
-		challenge, err := digest.ParseChallenge(h.Value())
-		if err != nil || !digest.CanDigest(challenge) {
-			continue
-		}
-		credentials, err := digest.Digest(challenge, digest.Options{
-			Method: string(msg.INVITE), URI: c.req.Recipient.String(), Username: c.o.User, Password: c.o.Password, Count: 1,
-		})
-		if err != nil {
-			continue
-		}
-		c.req = c.req.Clone() // the last transaction still holds the old one
-		c.req.RemoveHeader("Via")
-		c.req.PrependHeader(c.agent.via(c.to, c.transport))
-		c.req.RemoveHeader(answer)
-		c.req.AppendHeader(msg.NewHeader(answer, credentials.String()))
-		c.req.ReplaceHeader(&msg.CSeqHeader{SeqNo: c.req.CSeq().SeqNo + 1, MethodName: msg.INVITE})
-		c.agent.from(c.req, c.transport)
-		c.req.SetDestination(c.to)
-		return nil
-	}
-	return errors.New("the other side's challenge is not one that can be answered")
-}
-
-// established acknowledges a 2xx and returns its dialog.
-func (c *outgoing) established(ctx context.Context, res *msg.Response) (*Dialog, error) {
-	d, err := c.dialogOf(res)
+	x, err := c.agent.exchange(c.req, c.progress, c.again)
 	if err != nil {
 		return nil, err
 	}
-	d.handlers = c.o.Handlers
-	c.agent.keep(d)
-	c.ack(d)
-	if ctx.Err() != nil { // answered while it was being cancelled
-		c.hangUp(d)
-		return nil, context.Cause(ctx)
-	}
-	return d, nil
+	x.alive = c.o.Alive
+	return x.wait(ctx)
 }
 
-func (c *outgoing) dialogOf(res *msg.Response) (*Dialog, error) {
-	if res.To() == nil || res.From() == nil || res.CSeq() == nil {
-		return nil, errors.New("the answer lacks To, From or CSeq")
+// next makes the request of the next attempt: the last transaction still holds the old one.
+func (c *outgoing) next() {
+	c.req = c.req.Clone()
+	c.req.RemoveHeader("Via")
+	c.req.PrependHeader(c.agent.via(c.to, c.transport))
+	c.req.RemoveHeader("Authorization")
+	c.req.RemoveHeader("Proxy-Authorization")
+	c.req.ReplaceHeader(&msg.CSeqHeader{SeqNo: c.req.CSeq().SeqNo + 1, MethodName: msg.INVITE})
+	c.send()
+}
+
+// raise asks for the longer session that a 422 demands (RFC 4028 section 7.3).
+func (c *outgoing) raise(res *msg.Response) bool {
+	least, ok := leastOf(res)
+	if !ok || c.raised == 3 || c.agent.opts.SessionExpires < 0 {
+		return false
 	}
-	d := &Dialog{
-		agent: c.agent, gone: make(chan struct{}), callID: *c.req.CallID(), target: *c.req.Recipient.Clone(), source: c.to,
-		transport: c.transport, cseq: c.req.CSeq().SeqNo,
-	}
-	if contact := res.Contact(); contact != nil {
-		d.target = *contact.Address.Clone()
-	}
-	d.local = msg.FromHeader{DisplayName: c.req.From().DisplayName, Address: *c.req.From().Address.Clone(), Params: c.req.From().Params.Clone()}
-	d.remote = msg.ToHeader{Address: *res.To().Address.Clone(), Params: res.To().Params.Clone()}
-	routes := res.GetHeaders("Record-Route")
-	for i := range routes {
-		if rr, ok := routes[len(routes)-1-i].(*msg.RecordRouteHeader); ok { // RFC 3261 section 12.1.2: in reverse
-			d.routes = append(d.routes, *rr.Address.Clone())
+	c.raised++
+	auth := c.req.GetHeader("Authorization")
+	proxy := c.req.GetHeader("Proxy-Authorization")
+	c.next()
+	c.req.RemoveHeader("Session-Expires")
+	c.req.RemoveHeader("Min-SE")
+	c.req.AppendHeader(msg.NewHeader("Session-Expires", inSeconds(max(least, c.agent.opts.SessionExpires))))
+	c.req.AppendHeader(msg.NewHeader("Min-SE", inSeconds(max(least, minSE))))
+	for _, h := range []msg.Header{auth, proxy} {
+		if h != nil {
+			c.req.AppendHeader(h)
 		}
 	}
-	return d, nil
+	return true
 }
 
-// ack acknowledges the 2xx of the INVITE.
-func (c *outgoing) ack(d *Dialog) {
-	req := d.request(msg.ACK)
-	req.ReplaceHeader(&msg.CSeqHeader{SeqNo: c.req.CSeq().SeqNo, MethodName: msg.ACK})
-	if err := c.agent.write(req); err != nil {
-		c.agent.log.Debug("an ACK could not be sent", "call_id", d.ID(), "error", err)
+// redirect sends the call on to the best place that a 3xx names and that is allowed (RFC 3261 section 8.1.3.4).
+func (c *outgoing) redirect(res *msg.Response) bool {
+	if c.o.Redirect == nil || len(c.places) == maxRedirects {
+		return false
 	}
-}
-
-// again takes a 2xx that follows the first: a copy, because the ACK was lost, or another phone's when a proxy has
-// forked the call (RFC 3261 section 13.2.2.4): only the first has it.
-func (c *outgoing) again(first, res *msg.Response) {
-	d, err := c.dialogOf(res)
-	if err != nil {
-		return
+	type place struct {
+		uri string
+		q   float64
 	}
-	c.ack(d)
-	if tag(res.To().Params) != tag(first.To().Params) {
-		c.hangUp(d)
+	var all []place
+	for _, h := range res.GetHeaders("Contact") {
+		contact, ok := h.(*msg.ContactHeader)
+		if !ok || contact.Address.Wildcard {
+			continue
+		}
+		p := place{contact.Address.String(), 1}
+		if v, ok := contact.Params.Get("q"); ok {
+			if q, err := strconv.ParseFloat(v, 64); err == nil {
+				p.q = q
+			}
+		}
+		all = append(all, p)
 	}
-}
-
-func (c *outgoing) hangUp(d *Dialog) {
-	c.agent.work.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), cancelWait)
-		defer cancel()
-		d.Bye(ctx, "")
+	slices.SortStableFunc(all, func(a, b place) int {
+		switch {
+		case a.q > b.q:
+			return -1
+		case a.q < b.q:
+			return 1
+		}
+		return 0
 	})
+	for _, p := range all {
+		if slices.Contains(c.places, p.uri) || p.uri == c.req.Recipient.String() || !c.o.Redirect(p.uri) {
+			continue
+		}
+		uri, err := c.aim(p.uri, "")
+		if err != nil {
+			continue
+		}
+		if uri.Host != c.req.Recipient.Host { // a password is for whom it was given
+			c.o.User, c.o.Password = "", ""
+		}
+		c.places = append(c.places, p.uri)
+		c.next()
+		c.req.Recipient = *uri
+		c.req.RemoveHeader("Contact")
+		c.req.AppendHeader(c.agent.contact(c.to, c.transport))
+		return true
+	}
+	return false
 }

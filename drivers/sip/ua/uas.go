@@ -3,16 +3,10 @@ package ua
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"sync"
 
 	msg "github.com/emiago/sipgo/sip"
-)
-
-var (
-	errNoOffers = errors.New("offers within a call are not taken")
-	errNoAck    = errors.New("the other side has not acknowledged the answer within 32 s (no ACK)")
 )
 
 // Invitation is a call that comes in and has not been answered.
@@ -28,16 +22,26 @@ type Invitation struct {
 	Source string
 	// Offer is the body, empty when the offer is left to us.
 	Offer []byte
+	// Replaces is the call that this one asks to take the place of (RFC 3891), nil for a call of its own. Whoever
+	// grants it accepts this call and ends that one; the caller must be allowed to, for it takes over a conversation.
+	Replaces *Dialog
+	// ReferredBy is who sent the caller here (RFC 3892), as it says; "" if nobody.
+	ReferredBy string
 	// Cancelled is closed when the caller gives up, or is gone.
 	Cancelled <-chan struct{}
 
-	agent *Agent
-	req   *msg.Request
-	tx    msg.ServerTransaction
-	tag   string
+	agent     *Agent
+	req       *msg.Request
+	tx        msg.ServerTransaction
+	cancelled chan struct{}
 
-	mu    sync.Mutex
-	final bool
+	mu      sync.Mutex
+	final   bool
+	gaveUp  bool
+	why     string // the Reason of a CANCEL
+	dialog  *Dialog
+	rseq    uint32
+	unacked []*reliableOut // the first was sent, the others wait
 }
 
 // onInvite takes a new call, or an offer within one.
@@ -52,21 +56,22 @@ func (a *Agent) onInvite(req *msg.Request, tx msg.ServerTransaction) {
 	}
 	// All answers, the library's own included, have one tag. The 100 stops the library's timer, which would read
 	// the request while we change it.
-	localTag := msg.GenerateTagN(16)
-	req.To().Params.Add("tag", localTag)
+	req.To().Params.Add("tag", msg.GenerateTagN(16))
 	cancelled := make(chan struct{})
-	var once sync.Once
-	cancel := func() { once.Do(func() { close(cancelled) }) }
-	if !tx.OnCancel(func(*msg.Request) { cancel() }) {
+	inv := &Invitation{agent: a, req: req, tx: tx, cancelled: cancelled, Cancelled: cancelled}
+	if !tx.OnCancel(func(r *msg.Request) { inv.cancel(text(r, "Reason")) }) {
 		return // CANCEL was faster; the library has answered both
 	}
-	tx.OnTerminate(func(string, error) { cancel() }) // its connection is gone, where it had one
+	tx.OnTerminate(func(string, error) { inv.cancel("") }) // its connection is gone, where it had one
 	a.send(tx, msg.NewResponseFromRequest(req, 100, "Trying", nil))
 	if a.refused(req, tx) {
 		return
 	}
-	user, trusted, ok := a.caller(req, tx)
-	if !ok {
+	var ok bool
+	if inv.User, inv.Trusted, ok = a.caller(req, tx); !ok {
+		return
+	}
+	if inv.Replaces, ok = a.replaced(req, tx); !ok {
 		return
 	}
 	if !a.enter() {
@@ -74,22 +79,19 @@ func (a *Agent) onInvite(req *msg.Request, tx msg.ServerTransaction) {
 		return
 	}
 	defer a.calls.Done()
-	inv := &Invitation{
-		To: req.Recipient.User, From: req.From().Address.User, Name: req.From().DisplayName, FromHost: req.From().Address.Host,
-		User: user, Trusted: trusted, Source: req.Source(), Offer: req.Body(), Cancelled: cancelled,
-		agent: a, req: req, tx: tx, tag: localTag,
-	}
+	inv.To, inv.From, inv.Name, inv.FromHost = a.dialled(req), req.From().Address.User, req.From().DisplayName, req.From().Address.Host
+	inv.Source, inv.Offer, inv.ReferredBy = req.Source(), req.Body(), text(req, "Referred-By", "b")
 	a.opts.Invite(inv)
 	inv.Reject(480, "Temporarily Unavailable", "") // does nothing after an answer
+	inv.leave()
 }
 
 // refused answers what cannot be a call of ours.
 func (a *Agent) refused(req *msg.Request, tx msg.ServerTransaction) bool {
-	switch h := req.GetHeader("Require"); {
+	switch {
 	case a.draining.Load():
 		a.respond(tx, req, 503, "Service Unavailable", msg.NewHeader("Retry-After", "10"))
-	case h != nil:
-		a.respond(tx, req, 420, "Bad Extension", msg.NewHeader("Unsupported", h.Value()))
+	case a.foreign(req, tx), a.tooBrief(req, tx):
 	case len(req.Body()) > 0 && !isSDP(req):
 		a.respond(tx, req, 415, "Unsupported Media Type", msg.NewHeader("Accept", "application/sdp"))
 	default:
@@ -107,26 +109,26 @@ func isSDP(req *msg.Request) bool {
 	return strings.EqualFold(strings.TrimSpace(kind), "application/sdp")
 }
 
-// caller finds out who calls. Whoever claims to be one of our users must prove it.
-func (a *Agent) caller(req *msg.Request, tx msg.ServerTransaction) (user string, trusted, ok bool) {
-	if at, err := netip.ParseAddrPort(req.Source()); err == nil {
-		for _, p := range a.opts.Trusted {
-			if p.Contains(at.Addr().Unmap()) {
-				return "", true, true
-			}
-		}
+// cancel notes that the caller has given up, or is gone.
+func (i *Invitation) cancel(reason string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.gaveUp {
+		i.gaveUp, i.why = true, reason
+		close(i.cancelled)
 	}
-	_, isUser := a.opts.Users[req.From().Address.User]
-	switch {
-	case isUser || req.GetHeader("Proxy-Authorization") != nil:
-		user, ok = a.auth.check(a, req, tx, 407)
-		return user, false, ok
-	case a.opts.KnownOnly:
-		a.respond(tx, req, 403, "Forbidden")
-		return "", false, false
-	}
-	return "", false, true
 }
+
+// CancelReason is why the caller has given up: the Reason header (RFC 3326) of its CANCEL, "" if it did not say. A
+// phone of many that rang is told so that somebody else has answered.
+func (i *Invitation) CancelReason() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.why
+}
+
+// Header returns a header of the INVITE, "" if there is none; several are separated by ", ".
+func (i *Invitation) Header(name string) string { return text(i.req, name) }
 
 // decide reports whether the invitation is still open, and closes it.
 func (i *Invitation) decide() bool {
@@ -137,16 +139,99 @@ func (i *Invitation) decide() bool {
 	return !was
 }
 
-// Ring sends 180.
-func (i *Invitation) Ring() {
+// establish makes the dialog, which is early until the call is answered; i.mu is held.
+func (i *Invitation) establish() *Dialog {
+	if i.dialog != nil {
+		return i.dialog
+	}
+	req, d := i.req, newDialog(i.agent)
+	d.inv, d.early = i, true
+	d.callID, d.target, d.source = *req.CallID(), *req.Contact().Address.Clone(), req.Source()
+	d.transport, d.theirs = msg.NetworkToUpper(req.Transport()), req.CSeq().SeqNo
+	d.allows = values(req, "Allow")
+	d.local = msg.FromHeader{Address: *req.To().Address.Clone(), Params: req.To().Params.Clone()}
+	d.remote = msg.ToHeader{DisplayName: req.From().DisplayName, Address: *req.From().Address.Clone(), Params: req.From().Params.Clone()}
+	for _, r := range req.GetHeaders("Record-Route") {
+		if rr, ok := r.(*msg.RecordRouteHeader); ok {
+			d.routes = append(d.routes, *rr.Address.Clone())
+		}
+	}
+	i.dialog = d
+	i.agent.keep(d)
+	return d
+}
+
+// leave forgets the dialog of a call that was not answered.
+func (i *Invitation) leave() {
+	i.mu.Lock()
+	d := i.dialog
+	i.mu.Unlock()
+	if d != nil && d.isEarly() {
+		d.drop()
+	}
+}
+
+// Ring sends 180. It does nothing when the call is answered or rejected; nor where the caller wants every response
+// to be reliable and leaves the offer to us: then the first response must hold it (see [Invitation.Progress]).
+func (i *Invitation) Ring() { i.provisional(180, "Ringing", nil) }
+
+// Progress lets the caller hear us before the answer: it sends 183 with a description, the answer to the caller's
+// offer or, when it had none and wants reliable responses, our offer. The same description and handlers go to
+// [Invitation.Accept]. It may be called again, to change nothing; the caller may make another offer meanwhile
+// (UPDATE).
+//
+// Where the caller asks for it, Ring and Progress are sent reliably (RFC 3262): until the caller acknowledges them,
+// at most 32 s; then the call is rejected with 504, and Cancelled is closed.
+func (i *Invitation) Progress(body []byte, h Handlers) error {
+	select {
+	case <-i.Cancelled:
+		return ErrCancelled
+	default:
+	}
+	i.mu.Lock()
+	d := i.establish()
+	i.mu.Unlock()
+	d.mu.Lock()
+	d.handlers, d.described = h, body
+	d.mu.Unlock()
+	i.provisional(183, "Session Progress", body)
+	return nil
+}
+
+func (i *Invitation) provisional(status int, phrase string, body []byte) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.final {
+	reliable := lists(values(i.req, "Require"), "100rel")
+	if i.final || i.gaveUp || reliable && len(body) == 0 && len(i.Offer) == 0 && i.rseq == 0 {
 		return
 	}
-	res := msg.NewResponseFromRequest(i.req, 180, "Ringing", nil)
-	res.AppendHeader(i.agent.contact(i.req.Source(), i.req.Transport()))
-	i.agent.send(i.tx, res)
+	d := i.establish()
+	if reliable && len(body) > 0 && i.described() {
+		body = nil // it was said; RFC 3262 section 5 allows one answer
+	}
+	res := msg.NewResponseFromRequest(i.req, status, phrase, nil)
+	res.AppendHeader(i.agent.contact(i.req.Source(), d.transport))
+	res.AppendHeader(msg.NewHeader("Allow", allow))
+	res.AppendHeader(msg.NewHeader("Supported", extensions))
+	if len(body) > 0 {
+		res.AppendHeader(msg.NewHeader("Content-Type", "application/sdp"))
+		res.SetBody(body)
+	}
+	if reliable {
+		i.sendReliably(res)
+	} else {
+		i.agent.send(i.tx, res)
+	}
+}
+
+// described reports whether a reliable response has held a description; i.mu is held.
+func (i *Invitation) described() bool {
+	for _, r := range i.unacked {
+		if r.describe {
+			return true
+		}
+	}
+	return i.dialog != nil && i.isSettled()
 }
 
 // Reject answers that the call is not taken. It does nothing when the invitation was answered or cancelled.
@@ -161,50 +246,97 @@ func (i *Invitation) Reject(status int, phrase, reason string) {
 	if status == 503 {
 		headers = append(headers, msg.NewHeader("Retry-After", "10"))
 	}
+	if status == 404 && i.User == "" {
+		i.agent.auth.bans.missed(addrOf(i.Source))
+	}
 	i.agent.respond(i.tx, i.req, status, phrase, headers...)
+	i.leave()
+}
+
+// Redirect answers that the call is to be made to another place (302). It does nothing when the invitation was
+// answered or cancelled.
+func (i *Invitation) Redirect(uri string) error {
+	var to msg.Uri
+	if !safe(uri) || msg.ParseUri(uri, &to) != nil {
+		return fmt.Errorf("%q is no URI", uri)
+	}
+	if i.decide() {
+		i.agent.respond(i.tx, i.req, 302, "Moved Temporarily", &msg.ContactHeader{Address: to})
+		i.leave()
+	}
+	return nil
 }
 
 // ErrCancelled says that the caller has given up.
 var ErrCancelled = errors.New("the caller has given up")
 
 // Accept answers the call with a description: the answer to its offer, or our offer when it had none. The dialog
-// stands at once, its ACK comes later: when it never does, Handlers.Ended is called.
+// stands at once, its ACK comes later: when it never does, Handlers.Ended is called. After a reliable Progress it
+// waits until the caller has acknowledged that (RFC 3262 section 3).
 func (i *Invitation) Accept(body []byte, h Handlers) (*Dialog, error) {
-	select {
-	case <-i.Cancelled:
-		return nil, ErrCancelled
-	default:
+	if err := i.awaitPrack(); err != nil {
+		return nil, err
 	}
 	if !i.decide() {
 		return nil, errors.New("the call has been answered or rejected")
 	}
 	a, req := i.agent, i.req
 	acked := make(chan struct{})
-	d := &Dialog{
-		agent: a, handlers: h, gone: make(chan struct{}), callID: *req.CallID(), target: *req.Contact().Address.Clone(),
-		source: req.Source(), transport: msg.NetworkToUpper(req.Transport()), theirs: req.CSeq().SeqNo, acked: acked, reoffered: len(i.Offer) == 0,
+	i.mu.Lock()
+	d := i.establish()
+	i.mu.Unlock()
+	d.mu.Lock()
+	if d.settled {
+		body = nil // the caller has the description, and has acknowledged it
+	} else {
+		d.described = body
 	}
-	d.local = msg.FromHeader{Address: *req.To().Address.Clone(), Params: req.To().Params.Clone()}
-	d.remote = msg.ToHeader{DisplayName: req.From().DisplayName, Address: *req.From().Address.Clone(), Params: req.From().Params.Clone()}
-	for _, r := range req.GetHeaders("Record-Route") {
-		if rr, ok := r.(*msg.RecordRouteHeader); ok {
-			d.routes = append(d.routes, *rr.Address.Clone())
-		}
-	}
-	a.keep(d)
+	d.handlers, d.early, d.acked, d.reoffered = h, false, acked, len(i.Offer) == 0 && !d.settled
+	d.settled, d.awaited = true, req.CSeq().SeqNo
+	d.mu.Unlock()
 	res := a.ok(req, body, d.transport)
+	d.agree(req, res)
 	res.AppendHeader(msg.NewHeader("Server", a.opts.Name))
 	if err := i.tx.Respond(res); err != nil {
-		d.end()
-		a.forget(d)
+		d.drop()
+		if errors.Is(err, msg.ErrTransactionCanceled) {
+			return nil, ErrCancelled
+		}
 		return nil, fmt.Errorf("the answer could not be sent: %w", err)
 	}
-	a.work.Go(func() {
+	a.spawn(func() {
 		if !d.accepted(i.tx, res, acked) {
 			d.lost(errNoAck)
 		}
 	})
 	return d, nil
+}
+
+// awaitPrack waits until no reliable response with a description is unacknowledged.
+func (i *Invitation) awaitPrack() error {
+	for {
+		var wait chan struct{}
+		i.mu.Lock()
+		for _, r := range i.unacked {
+			if r.describe {
+				wait = r.done
+			}
+		}
+		i.mu.Unlock()
+		select {
+		case <-i.Cancelled:
+			return ErrCancelled
+		default:
+		}
+		if wait == nil {
+			return nil
+		}
+		select {
+		case <-wait:
+		case <-i.Cancelled:
+			return ErrCancelled
+		}
+	}
 }
 
 // onCancel answers a CANCEL whose INVITE is not there any more; the library answers the others.
@@ -218,7 +350,11 @@ func (a *Agent) onOptions(req *msg.Request, tx msg.ServerTransaction) {
 		a.respond(tx, req, 503, "Service Unavailable", msg.NewHeader("Retry-After", "10"))
 		return
 	}
-	a.respond(tx, req, 200, "OK", msg.NewHeader("Allow", allow), msg.NewHeader("Accept", "application/sdp"), a.contact(req.Source(), req.Transport()))
+	if a.foreign(req, tx) {
+		return
+	}
+	a.respond(tx, req, 200, "OK", msg.NewHeader("Allow", allow), msg.NewHeader("Accept", "application/sdp"),
+		msg.NewHeader("Supported", extensions), a.contact(req.Source(), req.Transport()))
 }
 
 func (a *Agent) onUnknown(req *msg.Request, tx msg.ServerTransaction) {
