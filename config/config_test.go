@@ -145,7 +145,7 @@ func TestEveryKeyHasAVariable(t *testing.T) {
 		"apps.NAME.event_url": "https://a.example/event", "apps.NAME.cdr_url": "https://a.example/cdr",
 		"hooks.max_body": "7MiB", "limits.grace": "7s", "limits.string_length": "7777", "limits.array_length": "7777",
 		"apps.NAME.numbers": "14155550101", "apps.NAME.isolation": "frozen", "apps.NAME.sources": "10.0.0.1",
-		"sip.listen": "localhost:9", "sip.advertise": "203.0.113.5", "sip.rtp_ports": "10000-10100", "sip.tls.listen": "localhost:9", "sip.srtp": "required",
+		"sip.listen": "localhost:9", "sip.advertise": "203.0.113.5", "sip.codecs": "PCMA", "sip.rtp_ports": "10000-10100", "sip.tls.listen": "localhost:9", "sip.srtp": "required",
 		"sip.allow_hosts": "pbx.example,10.0.0.0/8", "sip.allow_prefixes": "1415,44", "sip.trunks.NAME.address": "sip.carrier.example:5060",
 		"sip.trunks.NAME.transport": "tcp", "sip.trunks.NAME.prefixes": "1,44", "sip.trunks.NAME.caller_id": "14155550100", "sip.trunks.NAME.sources": "10.0.0.1",
 		"apps.NAME.dial.prefixes": "1,44", "sip.speech.command": "say,-q", "sip.recognition.command": "hear,-q",

@@ -19,6 +19,8 @@ type SIP struct {
 	Advertise string `yaml:"advertise"`
 	// RTPPorts are the UDP ports for sound, LOW-HIGH; a party of a call takes two. Empty lets the system choose.
 	RTPPorts string `yaml:"rtp_ports"`
+	// Codecs are the codecs that are spoken, in the order they are offered: PCMU, PCMA and G722.
+	Codecs []string `yaml:"codecs"`
 	// StrictRTP is whether sound is taken only from the address that a phone's description names. Phones behind a NAT
 	// need it off: then the first source counts.
 	StrictRTP bool `yaml:"strict_rtp"`
@@ -189,6 +191,9 @@ const leastPassword = 8
 func (v *validator) sip(s SIP) {
 	if s.Listen != SIPAuto && s.Listen != SIPOff {
 		v.address("sip.listen", s.Listen, "127.0.0.1:5060", "; auto and off are the other choices")
+	}
+	for i, name := range s.Codecs {
+		v.oneOf(item("sip.codecs", i), strings.ToUpper(name), "PCMU", "PCMA", "G722")
 	}
 	if s.Advertise != "" {
 		if _, err := netip.ParseAddr(s.Advertise); err != nil {

@@ -9,14 +9,16 @@ import (
 	"slices"
 	"strings"
 
+	bindcall "github.com/piopiy/piopiyd/bindings/call"
 	"github.com/piopiy/piopiyd/config"
 	"github.com/piopiy/piopiyd/runtime"
 	"github.com/piopiy/piopiyd/server"
 )
 
 type checkCommand struct {
-	Apps []string `arg:"" optional:"" name:"app" help:"Apps to check (default all)."`
-	JSON bool     `help:"Print JSON."`
+	Apps   []string `arg:"" optional:"" name:"app" help:"Apps to check (default all)."`
+	Driver string   `help:"Warn of verbs that this driver cannot carry: cloud, sip or sim. The sources are scanned for them, not run." enum:",cloud,sip,sim" default:"" placeholder:"NAME"`
+	JSON   bool     `help:"Print JSON."`
 }
 
 // checked is what a check found of one app.
@@ -28,7 +30,15 @@ type checked struct {
 	Files     []string        `json:"files,omitempty"`
 	Warnings  []string        `json:"warnings,omitempty"`
 	Problem   *server.Problem `json:"problem,omitempty"`
-	text      string
+	// Unsupported is where the sources use verbs that the driver asked about cannot carry.
+	Unsupported []unsupportedUse `json:"unsupported,omitempty"`
+	text        string
+}
+
+// unsupportedUse is a verb that a driver cannot carry, and where it stands.
+type unsupportedUse struct {
+	File string `json:"file"`
+	bindcall.Use
 }
 
 // Run checks apps the way an edit is checked before it goes live.
@@ -82,7 +92,9 @@ func (c checkCommand) Run(ctx context.Context, t terminal, g globals) error {
 			all = append(all, checked{App: name, Problem: &server.Problem{Message: problem.Error()}, text: problem.Error()})
 			continue
 		}
-		all = append(all, check(ctx, e, found, files, name, entries[name]))
+		result := check(ctx, e, found, files, name, entries[name])
+		result.scan(c.Driver, found, files)
+		all = append(all, result)
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Apps)) {
 		if !slices.Contains(names, name) && len(c.Apps) == 0 {
@@ -104,6 +116,21 @@ func check(ctx context.Context, e *engine, found apps, files fs.FS, name, entry 
 		result.Problem.File = found.path(result.Problem.File)
 	}
 	return result
+}
+
+// scan looks for verbs that a driver cannot carry in the app's own sources.
+func (r *checked) scan(driver string, found apps, files fs.FS) {
+	for _, name := range r.Files {
+		source, err := fs.ReadFile(files, name)
+		if err != nil {
+			continue // a module of the standard library
+		}
+		for _, use := range bindcall.CannotCarry(driver, string(source)) {
+			use := unsupportedUse{found.path(name), use}
+			r.Unsupported = append(r.Unsupported, use)
+			r.Warnings = append(r.Warnings, fmt.Sprintf("%s:%d:%d: the driver %s cannot carry %s", use.File, use.Line, use.Column, driver, use))
+		}
+	}
 }
 
 func (c checkCommand) report(t terminal, all []checked) error {

@@ -48,7 +48,9 @@ type Daemon struct {
 	noSIP   string            // why not
 	live    call.Live         // its calls
 	records *records          // of ended calls
-	sipDone bool              // Serve has closed it
+
+	endpoints *endpoints // nil where SIP is not served
+	sipDone   bool       // Serve has closed it
 
 	stop       context.CancelFunc
 	background sync.WaitGroup // what stop ends
@@ -83,6 +85,12 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 	if err = d.openSIP(inbox); err != nil {
 		_ = d.Close(ctx)
 		return nil, err
+	}
+	if d.sip != nil {
+		if d.endpoints, err = openEndpoints(ctx, d.journal.KV(), d.sip, cfg.SIP.Users, log); err != nil {
+			_ = d.Close(ctx)
+			return nil, err
+		}
 	}
 	if d.server, err = d.newServer(); err != nil {
 		_ = d.Close(ctx)

@@ -15,11 +15,15 @@ import (
 // newREST returns the REST API.
 func (d *Daemon) newREST() http.Handler {
 	platform := &restCalls{Calls: rest.Calls{Live: &d.live, Originator: d}, app: d.callersApp}
-	return rest.New(rest.Options{
+	o := rest.Options{
 		Platform: platform, Authorize: d.authorize(), FindApp: d.findApp, Records: d.records,
 		Recordings: recordings{filepath.Join(d.cfg.Data, "recordings"), d.records},
 		Source:     func(r *http.Request) netip.Addr { return d.server.Source(r) }, Logger: d.log,
-	})
+	}
+	if d.endpoints != nil {
+		o.Endpoints = d.endpoints
+	}
+	return rest.New(o)
 }
 
 // restApp is the app of calls that programs order without saying whose they are: an app without callbacks.

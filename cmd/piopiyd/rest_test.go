@@ -103,3 +103,47 @@ func reply(t *testing.T, r *http.Request) map[string]any {
 	}
 	return body
 }
+
+// TestEndpoints adds a SIP user by the API: a phone registers with it at once, and still after a restart.
+func TestEndpoints(t *testing.T) {
+	siptest.Program(t, "baresip", "baresip-core")
+	dir := t.TempDir()
+	lay(t, dir, map[string]string{
+		"piopiyd.yaml":   "sip:\n  users: {alice: alice-password}\n",
+		"scripts/crm.js": `exports.answer = () => []`,
+	})
+	d := startSIP(t, dir)
+	post := func(path, body string) map[string]any {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.http+"/v1/endpoint/"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply(t, r)
+	}
+	const account = `"appid":2222123,"secret":"any"`
+	if got := post("add_sip", `{`+account+`,"username":"dave","password":"dave-password"}`); got["code"] != "cmi-200" || got["username"] != "dave" {
+		t.Fatalf("%v", got)
+	}
+	for _, taken := range []string{"dave", "alice"} {
+		if got := post("add_sip", `{`+account+`,"username":"`+taken+`","password":"another-password"}`); got["code"] == "cmi-200" {
+			t.Errorf("%s was added again: %v", taken, got)
+		}
+	}
+	registered := func() {
+		t.Helper()
+		dave := siptest.StartPhone(t, siptest.Account{User: "dave", Password: "dave-password", Server: d.sip}, 1000)
+		siptest.Wait(t, "the phone has registered", func() bool { return strings.Contains(d.get("/metrics"), "\npiopiyd_sip_registered_users 1\n") })
+		dave.Quit()
+	}
+	registered()
+	d.stop()
+	d = startSIP(t, dir)
+	registered()
+	if got := post("remove_sip", `{`+account+`,"username":"dave"}`); got["code"] != "cmi-200" {
+		t.Errorf("%v", got)
+	}
+	if got := post("list_sip", `{`+account+`,"page":1}`); !strings.Contains(fmt.Sprint(got), "count:0") {
+		t.Errorf("%v", got)
+	}
+}

@@ -55,7 +55,7 @@ func (d *Daemon) openSIP(inbox call.Inbox) error {
 func (d *Daemon) sipOptions(inbox call.Inbox) (sip.Options, error) {
 	c := d.cfg.SIP
 	o := sip.Options{
-		Listen: c.Listen, Advertise: c.Advertise, StrictRTP: c.StrictRTP,
+		Listen: c.Listen, Advertise: c.Advertise, StrictRTP: c.StrictRTP, Codecs: c.Codecs,
 		TLSListen: c.TLS.Listen, TLSCert: c.TLS.Cert, TLSKey: c.TLS.Key, TLSRoots: c.TLS.Roots, SRTP: sip.SRTPMode(c.SRTP),
 		Users: map[string]string{}, Realm: c.Realm, KnownOnly: c.KnownOnly,
 		AllowHosts: c.AllowHosts, AllowPrefixes: allowedPrefixes(d.cfg), AppLimits: map[string]sip.AppLimit{},

@@ -27,13 +27,13 @@ func (d *Daemon) measureSIP() {
 
 // registered counts the users that can be called now.
 func (d *Daemon) registered() float64 {
-	n := 0
-	for name := range d.cfg.SIP.Users {
+	n := 0.0
+	for _, name := range d.sip.Users() {
 		if d.sip.Registered(name) {
 			n++
 		}
 	}
-	return float64(n)
+	return n
 }
 
 // countedInbox counts the legs whose records it takes.

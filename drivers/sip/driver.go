@@ -47,6 +47,8 @@ type Options struct {
 	Advertise string
 	// RTPLow and RTPHigh bound the UDP ports for sound (default 0, 0: the system chooses).
 	RTPLow, RTPHigh int
+	// Codecs are the codecs that are spoken, in the order they are offered: PCMU, PCMA and G722 (the default).
+	Codecs []string
 	// StrictRTP takes sound only from the address that the phone's description names. Otherwise the first source
 	// counts, which is what phones behind a NAT need.
 	StrictRTP bool
@@ -160,6 +162,7 @@ type Driver struct {
 	clips  *clips
 	routes *routes
 	limits *limits
+	codecs []media.Codec // nil: all
 
 	handler atomic.Pointer[call.Handler]
 	active  atomic.Int64
@@ -180,6 +183,9 @@ func New(o Options) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{opts: o, log: o.Logger, lines: map[*line]struct{}{}, clips: newClips(o), limits: newLimits(o.AppLimits)}
+	if d.codecs, err = codecsNamed(o.Codecs); err != nil {
+		return nil, err
+	}
 	if d.routes, err = newRoutes(o); err != nil {
 		return nil, err
 	}

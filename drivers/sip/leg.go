@@ -54,7 +54,7 @@ func (l *leg) close() {
 
 // describe begins our description for a party whose SIP is at addr, host:port, and comes by a transport.
 func (d *Driver) describe(addr, transport string) sdp.Local {
-	return sdp.Local{Addr: d.hostFor(addr), ID: rand.Uint64() >> 2, Version: 1}.WithSecurity(d.opts.SRTP.security(transport))
+	return sdp.Local{Addr: d.hostFor(addr), ID: rand.Uint64() >> 2, Version: 1, Codecs: d.codecs}.WithSecurity(d.opts.SRTP.security(transport))
 }
 
 // hostFor is the address that a party at addr, host:port, reaches us at.

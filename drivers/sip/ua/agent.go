@@ -83,6 +83,7 @@ type Agent struct {
 	filter    *filter
 	auth      *authenticator
 	registrar *registrar
+	users     *users
 	trunks    trunks
 	sending   sync.RWMutex // held for writing by Close: nothing is sent afterwards
 	closed    bool
@@ -111,7 +112,8 @@ func Open(o Options) (*Agent, error) {
 	}
 	a := &Agent{opts: o, log: o.Logger, dialogs: map[string]*Dialog{}, stopping: make(chan struct{})}
 	a.trunks.quit = make(chan struct{})
-	a.auth = newAuthenticator(o, a.stopping)
+	a.users = newUsers(o.Users)
+	a.auth = newAuthenticator(o, a.users, a.stopping)
 	a.registrar = newRegistrar()
 	a.filter = newFilter(o.PerSource, a.auth.bans)
 	client, err := a.bind()

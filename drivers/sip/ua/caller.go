@@ -9,7 +9,7 @@ func (a *Agent) caller(req *msg.Request, tx msg.ServerTransaction) (user string,
 	if a.auth.bans.isTrusted(addrOf(req.Source())) {
 		return "", true, true
 	}
-	_, isUser := a.opts.Users[req.From().Address.User]
+	isUser := a.IsUser(req.From().Address.User)
 	if !isUser && !a.opts.KnownOnly && req.GetHeader("Proxy-Authorization") == nil {
 		return "", false, true
 	}

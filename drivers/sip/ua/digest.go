@@ -21,7 +21,7 @@ import (
 // rightly: they are a time and a signature.
 type authenticator struct {
 	realm    string
-	users    map[string]string
+	users    *users
 	peers    map[string]string
 	secret   [32]byte
 	now      func() time.Time
@@ -50,9 +50,9 @@ const (
 	maxPaused = 512
 )
 
-func newAuthenticator(o Options, stopping <-chan struct{}) *authenticator {
+func newAuthenticator(o Options, known *users, stopping <-chan struct{}) *authenticator {
 	a := &authenticator{
-		realm: o.Realm, users: o.Users, peers: o.Peers, now: time.Now, bans: newBans(o), stopping: stopping, used: map[string]*counts{},
+		realm: o.Realm, users: known, peers: o.Peers, now: time.Now, bans: newBans(o), stopping: stopping, used: map[string]*counts{},
 		offers: offers{last: map[string]*offer{}},
 	}
 	_, _ = rand.Read(a.secret[:])
@@ -230,7 +230,7 @@ func (a *authenticator) sweep() {
 // right reports whether credentials were made with the password of a user, who must be the one in From, or of a
 // peer, for this request. It takes the same time for names that do not exist.
 func (a *authenticator) right(c *digest.Credentials, req *msg.Request) (who, bool) {
-	password, isUser := a.users[c.Username]
+	password, isUser := a.users.password(c.Username)
 	w := who{name: c.Username}
 	if peer, ok := a.peers[c.Username]; ok && req.Method != msg.REGISTER {
 		password, w.peer, isUser = peer, true, true

@@ -55,10 +55,11 @@ func (a *Agent) Contacts(user string) []Contact {
 	return list
 }
 
-// IsUser reports whether there is such a user, registered or not.
-func (a *Agent) IsUser(name string) bool {
-	_, ok := a.opts.Users[name]
-	return ok
+// forget lets go of where a user is.
+func (r *registrar) forget(user string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.bindings, user)
 }
 
 func (r *registrar) contacts(user string) []Contact {
@@ -115,7 +116,7 @@ func (r *registrar) clear(user string) {
 
 // onRegister registers a user, who must prove to be it.
 func (a *Agent) onRegister(req *msg.Request, tx msg.ServerTransaction) {
-	if len(a.opts.Users) == 0 {
+	if a.users.none() {
 		a.respond(tx, req, 403, "Forbidden")
 		return
 	}
