@@ -3,10 +3,12 @@ package call_test
 import (
 	"log/slog"
 	"os"
+	goruntime "runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/dop251/goja"
@@ -138,5 +140,74 @@ func BenchmarkCall(b *testing.B) {
 	}
 	if left := rt.SessionCount(); left != 0 {
 		b.Fatalf("%d sessions outlived their calls", left)
+	}
+}
+
+// hostedHandler has one app.
+func hostedHandler(b *testing.B, script string) (*bindcall.Handler, *runtime.Runtime) {
+	b.Helper()
+	modules, err := bindings.Standard(bindings.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	rt, err := runtime.New(runtime.Config{Callbacks: bindcall.Callbacks, Modules: modules, Journal: nowhere{}, Logger: log})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(rt.Close)
+	if _, err := rt.Load(b.Context(), "app", runtime.FS(fstest.MapFS{"main.js": {Data: []byte(script)}}), "main.js"); err != nil {
+		b.Fatal(err)
+	}
+	return bindcall.NewHandler(bindcall.Options{Runtime: rt, Logger: log}), rt
+}
+
+func tokenOf(b *testing.B, reply call.Reply, err error) string {
+	b.Helper()
+	_, rest, found := strings.Cut(string(reply.JSON), "/input/")
+	if err != nil || reply.Fault != nil || !found {
+		b.Fatal(err, reply.Fault, string(reply.JSON))
+	}
+	token, _, _ := strings.Cut(rest, `"`)
+	return token
+}
+
+// BenchmarkHostedVerbs is one round of a call on the platform: it brings digits, and gets a say and the next gather.
+func BenchmarkHostedVerbs(b *testing.B) {
+	handler, _ := hostedHandler(b, `exports.answer = async call => { for (;;) { const { digits } = await call.gather({ maxDigits: 1 }); await call.say(digits) } }`)
+	c := callNumbered("app", 1)
+	reply, err := handler.Answer(b.Context(), c)
+	b.ReportAllocs()
+	defer reportCPU(b)()
+	rounds := 0
+	for b.Loop() {
+		if rounds++; rounds%5000 == 0 { // a session may journal so much and no more
+			c = callNumbered("app", rounds)
+			reply, err = handler.Answer(b.Context(), c)
+		}
+		reply, err = handler.Input(b.Context(), c, call.Input{Token: tokenOf(b, reply, err), Digits: "1"})
+	}
+	tokenOf(b, reply, err)
+}
+
+// BenchmarkResting is a call that rests in gather; it reports what memory one takes.
+func BenchmarkResting(b *testing.B) {
+	handler, rt := hostedHandler(b, `exports.answer = async call => { const { digits } = await call.gather({ maxDigits: 1 }); await call.say(digits) }`)
+	heap := func() uint64 {
+		goruntime.GC()
+		var m goruntime.MemStats
+		goruntime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	before := heap()
+	n := 0
+	for b.Loop() {
+		reply, err := handler.Answer(b.Context(), callNumbered("app", n))
+		tokenOf(b, reply, err)
+		n++
+	}
+	b.ReportMetric(float64(heap()-before)/float64(n), "B/resting")
+	if rt.SessionCount() != n {
+		b.Fatalf("%d of %d sessions rest", rt.SessionCount(), n)
 	}
 }

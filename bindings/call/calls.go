@@ -91,7 +91,8 @@ func (in *callsInstance) get(a runtime.Args) goja.Value {
 		return goja.Undefined()
 	}
 	vm := in.s.VM()
-	o := vm.CreateObject(vm.NewDynamicObject(&verbs{session: in.s, find: func(string) (*call.Control, error) { return c, nil }}))
+	by := &live{session: in.s, control: c}
+	o := vm.CreateObject(vm.NewDynamicObject(&verbs{session: in.s, find: func() (carrier, error) { return by, nil }}))
 	in.describe(o, c)
 	return o
 }

@@ -2,8 +2,7 @@ package call
 
 import (
 	"context"
-	"encoding/base32"
-	"fmt"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,9 +12,6 @@ import (
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/runtime"
 )
-
-// maxContinuations bounds the functions that one call may leave standing for an action_url.
-const maxContinuations = 1000
 
 // conversationKey finds the conversation among a session's values.
 type conversationKey struct{}
@@ -37,18 +33,17 @@ type conversation struct {
 	over    atomic.Bool  // nothing but stream callbacks is left of the call
 
 	// Owned by the session's goroutine.
-	continuations map[string]continuation
+	continuations map[string]*continuation
+	unspent       int             // those that have not been asked
+	spent         []string        // the others, the oldest first
+	hosted        *hosted         // where documents are all that reaches the call
 	object        goja.Value      // what the script sees as call, once it has been made
 	legs          map[string]bool // legs heard of, true once their CDR came
-	live          *call.Control // once a verb was used
+	gone          bool            // leg a has ended; until then the call goes on, whatever becomes of others
+	live          *live           // once a verb was used
 	listeners     []listener
 	feeds         []*feed
 	cleaned       []func() // what waits until nothing outlasts the call any more
-}
-
-type continuation struct {
-	run   goja.Callable
-	label string
 }
 
 // holds reports whether the call would suffer if the daemon stopped now.
@@ -69,6 +64,9 @@ func (conv *conversation) enter() func() {
 }
 
 func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.Reply, err error) {
+	if c.Driver == hostedDriver {
+		return conv.answerHosted(ctx, c)
+	}
 	defer conv.enter()()
 	conv.session.Record("answer", answerEntry{c.From, c.To, c.Direction, c.Driver, c.Time.UnixMilli(), c.ExtraParams})
 	over := false
@@ -118,6 +116,14 @@ type answerEntry struct {
 	ExtraParams string         `json:"extra_params,omitempty"`
 }
 
+// current is the call as the last callback brought it.
+func (conv *conversation) current() *call.Call {
+	if conv.hosted != nil {
+		return conv.hosted.call
+	}
+	return conv.call
+}
+
 // exhausted reports whether nothing of the script can run any more in this call. On the session's goroutine.
 func (conv *conversation) exhausted() bool {
 	v := conv.session.Version()
@@ -125,38 +131,15 @@ func (conv *conversation) exhausted() bool {
 		!v.HasExport("event") && !v.HasExport("cdr") && !v.HasExport("stream")
 }
 
-func (conv *conversation) input(ctx context.Context, c *call.Call, in call.Input) (reply call.Reply, err error) {
-	defer conv.enter()()
-	unknown := false
-	label := "input"
-	err = conv.session.Run(ctx, "the continuation", func() (goja.Value, error) {
-		next, ok := conv.continuations[in.Token]
-		if !ok {
-			unknown = true
-			return goja.Undefined(), nil
-		}
-		label = next.label
-		conv.session.Record("input", map[string]string{"continuation": next.label, "digits": in.Digits, "speech": in.Speech})
-		return next.run(goja.Undefined(), conv.inputObject(c, in), conv.callObject(c))
-	}, func(_ *goja.Runtime, v goja.Value) error {
-		if unknown {
-			return nil
-		}
-		var err error
-		reply, err = conv.decode(label, v, c)
-		return err
-	})
-	if err == nil && unknown {
-		return reply, fmt.Errorf("call %q of app %q, token %q: %w", c.ID, c.App, in.Token, call.ErrNoContinuation)
-	}
-	return reply, err
-}
-
 func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 	defer conv.enter()()
 	conv.session.Record("event", e.Raw)
 	err := conv.session.Run(ctx, "event", func() (goja.Value, error) {
 		conv.heard(e.LegID)
+		conv.gone = conv.gone || e.Status == call.StatusHangup && e.Leg != call.LegB
+		if h := conv.hosted; h != nil {
+			h.event(e)
+		}
 		if err := conv.tell(e); err != nil {
 			return nil, err
 		}
@@ -165,6 +148,9 @@ func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 		}
 		return conv.export("event", conv.eventObject(e), conv.callObject(conv.call))
 	}, nil)
+	if conv.unheard("event", err) {
+		err = nil
+	}
 	switch {
 	case conv.late && err == nil:
 		conv.ended(true)
@@ -180,8 +166,12 @@ const cleanupGrace = 5 * time.Second
 func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 	defer conv.enter()()
 	conv.session.Record("cdr", r.Raw)
-	over := false
+	gone, over := false, false
 	err := conv.session.Run(ctx, "cdr", func() (goja.Value, error) {
+		if h := conv.hosted; h != nil {
+			h.record(r)
+		}
+		conv.gone = conv.gone || r.Leg != call.LegB
 		deliver := func() (goja.Value, error) {
 			if !conv.session.HasExport("cdr") {
 				return goja.Undefined(), nil
@@ -193,15 +183,26 @@ func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 		}
 		return conv.afterCleanup(deliver), nil
 	}, func(_ *goja.Runtime, _ goja.Value) error {
-		if over = conv.delivered(r) || conv.late; over && conv.alone() && conv.serving.Load() == 0 {
+		gone = conv.gone
+		if over = conv.delivered(r) && gone || conv.late; over && conv.alone() && conv.serving.Load() == 0 {
 			conv.session.Close("call ended") // in this turn, so that its end is written with it
 		}
 		return nil
 	})
-	if err == nil {
+	if conv.unheard("cdr", err) {
+		return nil
+	}
+	if err == nil && (gone || over) {
 		conv.ended(over)
 	}
 	return err
+}
+
+// unheard reports whether a callback failed only because the session ended meanwhile, and the script has no such
+// callback that could have missed something.
+func (conv *conversation) unheard(callback string, err error) bool {
+	var fault *runtime.Fault
+	return errors.As(err, &fault) && fault.Kind == runtime.FaultClosed && !conv.session.HasExport(callback)
 }
 
 // afterCleanup does something once the callbacks that outlast the call have settled, within the grace. On the
@@ -258,11 +259,16 @@ func (conv *conversation) ended(now bool) {
 			return
 		}
 	}
+	conv.forgetLater("call ended")
+}
+
+// forgetLater ends the conversation after a grace.
+func (conv *conversation) forgetLater(reason string) {
 	h := conv.handler
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if conv.grace == nil {
-		conv.grace = conv.session.Clock().AfterFunc(h.opts.LegGrace, func() { h.forget(conv, "call ended") })
+		conv.grace = conv.session.Clock().AfterFunc(h.opts.LegGrace, func() { h.forget(conv, reason) })
 	}
 }
 
@@ -283,34 +289,6 @@ func (conv *conversation) fail(err error) {
 	conv.session.Record("policy", map[string]string{"error": err.Error()})
 	conv.handler.forget(conv, "fault")
 }
-
-// continuations lets functions stand where PCMO wants an action_url.
-type continuations struct {
-	conv *conversation
-	call *call.Call
-}
-
-// Register implements the PCMO binding's Continuations. On the session's goroutine.
-func (r continuations) Register(run goja.Callable, label string) string {
-	conv := r.conv
-	if r.call.InputURL == nil {
-		panic(conv.session.NewError("TypeError", "a function cannot stand for an action_url here: nothing brings digits back to it"))
-	}
-	if len(conv.continuations) >= maxContinuations {
-		panic(conv.session.NewError("RangeError", fmt.Sprintf("too many functions wait for digits (limit %d)", maxContinuations)))
-	}
-	if conv.continuations == nil {
-		conv.continuations = map[string]continuation{}
-	}
-	var raw [15]byte
-	conv.session.Random(raw[:])
-	token := tokenEncoding.EncodeToString(raw[:])
-	conv.continuations[token] = continuation{run, label}
-	conv.waiting.Store(1)
-	return r.call.InputURL(token)
-}
-
-var tokenEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 func millis(t time.Time) int64 {
 	if t.IsZero() {

@@ -6,12 +6,15 @@
 //
 // A session is born with a call's first callback and ends with the call: after its CDR, or at once when the
 // script has nothing left to do or to wait for.
+//
+// A script asks things of its call with verbs. Where the call's line is at hand they act on it (live). On the driver
+// cloud only documents reach the call (hosted): a verb that has to know something ends the reply to the webhook under
+// way with an action that asks back, and the script goes on when the platform calls the address of that action.
 package call
 
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -163,6 +166,8 @@ func (h *Handler) Input(ctx context.Context, c *call.Call, in call.Input) (call.
 		return reply, nil
 	case errors.Is(err, call.ErrNoContinuation):
 		return call.Reply{}, err
+	case isEnd(err):
+		return call.Reply{}, call.ErrOver
 	case ctx.Err() != nil:
 		return call.Reply{}, context.Cause(ctx)
 	}
@@ -303,28 +308,33 @@ func (h *Handler) forget(conv *conversation, reason string) {
 	conv.session.Close(reason)
 }
 
-// decode turns what a callback returned into a reply.
-func (conv *conversation) decode(label string, v goja.Value, c *call.Call) (call.Reply, error) {
+// read understands what a callback returned. On the session's goroutine.
+func (conv *conversation) read(label string, v goja.Value, c *call.Call) (bindpcmo.Result, error) {
 	result, err := bindpcmo.Decode(conv.session, v, continuations{conv, c})
 	if err != nil {
 		var f *runtime.Fault
 		if errors.As(err, &f) && f.Kind == runtime.FaultResult {
 			located := *f
 			located.Message = label + " returned what cannot be performed: " + f.Message
-			return call.Reply{}, &located
+			return bindpcmo.Result{}, &located
 		}
-		return call.Reply{}, err
+		return bindpcmo.Result{}, err
 	}
 	for _, w := range result.Warnings {
 		conv.session.Record("warning", map[string]string{"callback": label, "warning": w})
 	}
-	reply := call.Reply{Document: result.Document, JSON: result.JSON, Version: conv.session.Version().ShortID()}
+	return result, nil
+}
+
+// decode turns what a callback returned into a reply.
+func (conv *conversation) decode(label string, v goja.Value, c *call.Call) (call.Reply, error) {
+	result, err := conv.read(label, v, c)
+	if err != nil {
+		return call.Reply{}, err
+	}
+	reply := call.Reply{Document: result.Document, JSON: result.JSON}
 	if result.Pipeline != nil {
 		reply.Document = result.Pipeline
 	}
-	if reply.JSON == nil {
-		reply.JSON = []byte("[]")
-	}
-	conv.session.Record("pcmo", json.RawMessage(reply.JSON))
-	return reply, nil
+	return conv.sent(reply), nil
 }

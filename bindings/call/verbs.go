@@ -1,7 +1,6 @@
 package call
 
 import (
-	"context"
 	"errors"
 
 	"github.com/dop251/goja"
@@ -16,8 +15,8 @@ import (
 // All of them return a promise. A verb that uses the line waits for those before it; see package call, verbs.go.
 type verbs struct {
 	session *runtime.Session
-	// find returns the call's control; the error is what the verb is rejected with.
-	find func(verb string) (*call.Control, error)
+	// find returns what carries the call's verbs out; the error is what the verb is rejected with.
+	find func() (carrier, error)
 	conv *conversation // the script's own call; nil for others
 	made map[string]goja.Value
 }
@@ -84,42 +83,13 @@ func (v *verbs) promise(f func() goja.Value) goja.Value {
 	return v.session.VM().ToValue(p)
 }
 
-// outcome makes a verb's value, on the session's goroutine.
-type outcome func() goja.Value
-
-// undefined is the outcome of verbs that have none.
-func undefined() goja.Value { return goja.Undefined() }
-
-// do runs a verb beside the session and returns a promise for its outcome.
-func (v *verbs) do(verb string, work func(ctx context.Context, c *call.Control) (outcome, error)) goja.Value {
-	s := v.session
-	control, err := v.find(verb)
+// do has a verb carried out and returns a promise for its outcome.
+func (v *verbs) do(t task) goja.Value {
+	c, err := v.find()
 	if err != nil {
-		panic(s.ErrorValue(scriptError(err)))
+		panic(v.session.ErrorValue(scriptError(err)))
 	}
-	s.Prolong()
-	s.Record("verb", verbEntry{Verb: verb})
-	return s.Go(func(ctx context.Context) func() (goja.Value, error) {
-		made, err := work(ctx, control)
-		return func() (goja.Value, error) {
-			if err != nil {
-				s.Record("verb_end", verbEntry{Verb: verb, Error: err.Error()})
-				return nil, scriptError(err)
-			}
-			s.Record("verb_end", verbEntry{Verb: verb})
-			return made(), nil
-		}
-	})
-}
-
-// simply runs a verb without an outcome.
-func (v *verbs) simply(verb string, work func(ctx context.Context, c *call.Control) error) goja.Value {
-	return v.do(verb, func(ctx context.Context, c *call.Control) (outcome, error) { return undefined, work(ctx, c) })
-}
-
-type verbEntry struct {
-	Verb  string `json:"verb"`
-	Error string `json:"error,omitempty"`
+	return c.carry(t)
 }
 
 // scriptError is what a script sees of a verb's error.
@@ -137,7 +107,7 @@ func scriptError(err error) error {
 		return &runtime.ScriptError{Name: "HangupError", Message: "the call is over", Code: call.CauseNormal, End: true, Err: err}
 	case errors.As(err, &unsupported):
 		return &runtime.ScriptError{
-			Name: "UnsupportedError", Message: unsupported.Error(), Code: "UNSUPPORTED",
+			Name: "UnsupportedError", Message: err.Error(), Code: "UNSUPPORTED",
 			Fields: map[string]any{"verb": unsupported.Verb, "driver": unsupported.Driver}, Err: err,
 		}
 	case errors.As(err, &failed):
@@ -150,20 +120,22 @@ func scriptError(err error) error {
 
 // verbsOf gives the call's object its verbs.
 func (conv *conversation) verbsOf() *goja.Object {
-	v := &verbs{session: conv.session, conv: conv, find: conv.control}
+	v := &verbs{session: conv.session, conv: conv, find: conv.carrier}
 	return conv.session.VM().NewDynamicObject(v)
 }
 
-// control returns the control of the conversation's call, also after its end. On the session's goroutine.
-func (conv *conversation) control(verb string) (*call.Control, error) {
+// carrier returns what carries the verbs of the conversation's call out, also after its end. On the session's goroutine.
+func (conv *conversation) carrier() (carrier, error) {
+	if conv.call.Driver == hostedDriver {
+		return conv.host(), nil
+	}
 	if conv.live == nil && conv.handler.opts.Live != nil {
-		conv.live, _ = conv.handler.opts.Live.Find(conv.call.ID)
+		if control, ok := conv.handler.opts.Live.Find(conv.call.ID); ok {
+			conv.live = &live{session: conv.session, control: control}
+		}
 	}
-	switch {
-	case conv.live != nil:
-		return conv.live, nil
-	case conv.call.Driver == "cloud":
-		return nil, &call.UnsupportedError{Verb: verb, Driver: conv.call.Driver}
+	if conv.live == nil {
+		return nil, call.ErrOver
 	}
-	return nil, call.ErrOver
+	return conv.live, nil
 }

@@ -12,7 +12,7 @@ import (
 // gathering is one gather of a script: as many attempts as it wants.
 type gathering struct {
 	v                *verbs
-	control          *call.Control
+	by               carrier
 	gather           call.Gather
 	least            int
 	noInput, invalid call.Prompt
@@ -37,7 +37,7 @@ func (v *verbs) gather(a runtime.Args) goja.Value {
 		}
 	}
 	var err error
-	if g.control, err = v.find("gather"); err != nil {
+	if g.by, err = v.find(); err != nil {
 		a.Fail(scriptError(err))
 	}
 	var promise goja.Value
@@ -45,25 +45,13 @@ func (v *verbs) gather(a runtime.Args) goja.Value {
 	if v.session.DryRun() {
 		return promise
 	}
-	v.session.Prolong()
 	v.session.Record("verb", verbEntry{Verb: "gather"})
 	g.attempt()
 	return promise
 }
 
 // attempt asks once. On the session's goroutine.
-func (g *gathering) attempt() {
-	s := g.v.session
-	ctx, done, ask := s.Context(), s.Work(), g.gather
-	go func() { // ends with the session's context
-		defer done()
-		got, err := g.control.Gather(ctx, ask)
-		s.Post(func() error {
-			g.take(got, err)
-			return nil
-		})
-	}()
-}
+func (g *gathering) attempt() { g.by.ask(g.gather, g.take) }
 
 // take judges what came. On the session's goroutine.
 func (g *gathering) take(got call.Gathered, err error) {

@@ -31,9 +31,9 @@ func (v *verbs) end(verb string, a runtime.Args, cause string) goja.Value {
 	if err := (pcmo.Document{&pcmo.Hangup{Cause: cause}}).Validate(); err != nil {
 		a.Throw("the cause must be a word such as USER_BUSY: %v", err)
 	}
-	return v.simply(verb, func(_ context.Context, c *call.Control) error {
+	return v.do(task{verb: verb, hosted: hangsUp(cause), live: simply(func(_ context.Context, c *call.Control) error {
 		return c.Hangup(call.Ending{By: call.SideApp, Cause: cause})
-	})
+	})})
 }
 
 // maxTargets bounds how many parties one dial rings.
@@ -58,8 +58,7 @@ func (v *verbs) dial(a runtime.Args) goja.Value {
 		a.Throw(`option "accept" must be one key of 0-9, * and #`)
 	}
 	plan.Groups = v.groups(a, o)
-	return v.do("dial", func(ctx context.Context, c *call.Control) (outcome, error) {
-		got, err := c.Dial(ctx, plan)
+	made := func(got call.Dialled) outcome {
 		return func() goja.Value {
 			leg := v.session.VM().NewObject()
 			set(leg, "status", string(got.Status))
@@ -69,8 +68,12 @@ func (v *verbs) dial(a runtime.Args) goja.Value {
 			set(leg, "by", string(got.By))
 			set(leg, "duration", got.Duration.Seconds())
 			return leg
-		}, err
-	})
+		}
+	}
+	return v.do(task{verb: "dial", turn: inTurn, hosted: dials(plan, made), live: func(ctx context.Context, c *call.Control) (outcome, error) {
+		got, err := c.Dial(ctx, plan)
+		return made(got), err
+	}})
 }
 
 func targetName(t call.Target) string {
@@ -182,18 +185,18 @@ func (v *verbs) transfer(a runtime.Args) goja.Value {
 		w.Music = call.Sound(o.String("music", ""))
 	}
 	if o.Bool("warm", false) {
-		return v.simply("transfer", func(ctx context.Context, c *call.Control) error { return c.Transfer(ctx, w) })
+		return v.do(task{verb: "transfer", turn: inTurn, live: simply(func(ctx context.Context, c *call.Control) error { return c.Transfer(ctx, w) })})
 	}
 	ring, limit := int(w.Timeout/time.Second), int(w.MaxDuration/time.Second)
 	connect := &pcmo.Connect{From: pcmo.Number(w.CallerID), Targets: []pcmo.Target{t.Target}, TimeoutSeconds: &ring, DurationSeconds: &limit}
-	return v.simply("transfer", func(_ context.Context, c *call.Control) error { return c.Perform([]pcmo.Action{connect}) })
+	return v.do(task{verb: "transfer", hosted: transfers(w), live: simply(func(_ context.Context, c *call.Control) error { return c.Perform([]pcmo.Action{connect}) })})
 }
 
 // perform lets a document take the place of what is performed.
 func (v *verbs) perform(a runtime.Args) goja.Value {
 	var functions bindpcmo.Continuations
 	if v.conv != nil {
-		functions = continuations{v.conv, v.conv.call}
+		functions = continuations{v.conv, v.conv.current()}
 	}
 	result, err := bindpcmo.Decode(v.session, a.Value(0), functions)
 	if err != nil {
@@ -203,12 +206,12 @@ func (v *verbs) perform(a runtime.Args) goja.Value {
 	if result.Pipeline != nil {
 		doc = result.Pipeline
 	}
-	return v.simply("perform", func(_ context.Context, c *call.Control) error { return c.Perform(doc) })
+	return v.do(task{verb: "perform", hosted: performs(result), live: simply(func(_ context.Context, c *call.Control) error { return c.Perform(doc) })})
 }
 
 func (v *verbs) refer(a runtime.Args) goja.Value {
 	t := target(a, a.String(0, "the number or SIP address"), nil)
-	return v.simply("refer", func(ctx context.Context, c *call.Control) error { return c.Refer(ctx, t) })
+	return v.do(task{verb: "refer", live: simply(func(ctx context.Context, c *call.Control) error { return c.Refer(ctx, t) })})
 }
 
 func (v *verbs) conference(a runtime.Args) goja.Value {
@@ -218,11 +221,11 @@ func (v *verbs) conference(a runtime.Args) goja.Value {
 		a.Throw("the conference's name must have 1 to 100 characters")
 	}
 	join := call.JoinOptions{Muted: o.Bool("muted", false), EndOnLeave: o.Bool("endOnLeave", false)}
-	return v.simply("conference", func(ctx context.Context, c *call.Control) error { return c.Join(ctx, room, join) })
+	return v.do(task{verb: "conference", turn: inTurn, live: simply(func(ctx context.Context, c *call.Control) error { return c.Join(ctx, room, join) })})
 }
 
 func (v *verbs) leave(runtime.Args) goja.Value {
-	return v.simply("leave", func(_ context.Context, c *call.Control) error { c.Leave(); return nil })
+	return v.do(task{verb: "leave", live: simply(func(_ context.Context, c *call.Control) error { c.Leave(); return nil })})
 }
 
 func hold(held bool) func(*verbs, runtime.Args) goja.Value {
@@ -232,7 +235,7 @@ func hold(held bool) func(*verbs, runtime.Args) goja.Value {
 		if o := a.Options(0, "music"); held && o.Has("music") {
 			music = call.Sound(o.String("music", ""))
 		}
-		return v.simply(verb, func(ctx context.Context, c *call.Control) error { return c.Hold(ctx, held, music) })
+		return v.do(task{verb: verb, live: simply(func(ctx context.Context, c *call.Control) error { return c.Hold(ctx, held, music) })})
 	}
 }
 
@@ -240,7 +243,7 @@ func mute(muted bool) func(*verbs, runtime.Args) goja.Value {
 	verb := map[bool]string{true: "mute", false: "unmute"}[muted]
 	return func(v *verbs, a runtime.Args) goja.Value {
 		who := party(a, a.Options(0, "party"), "party")
-		return v.simply(verb, func(ctx context.Context, c *call.Control) error { return c.Mute(ctx, who, muted) })
+		return v.do(task{verb: verb, live: simply(func(ctx context.Context, c *call.Control) error { return c.Mute(ctx, who, muted) })})
 	}
 }
 
@@ -250,7 +253,7 @@ func (v *verbs) sendDigits(a runtime.Args) goja.Value {
 		a.Throw("the digits must be 1 to 100 of 0-9, *, # and A-D")
 	}
 	to := party(a, a.Options(1, "to"), "to")
-	return v.simply("sendDigits", func(ctx context.Context, c *call.Control) error { return c.SendDigits(ctx, digits, to) })
+	return v.do(task{verb: "sendDigits", live: simply(func(ctx context.Context, c *call.Control) error { return c.SendDigits(ctx, digits, to) })})
 }
 
 // stream opens a media WebSocket to a server; the promise settles when it is open.
@@ -260,5 +263,5 @@ func (v *verbs) stream(a runtime.Args) goja.Value {
 	if err := (pcmo.Document{action}).Validate(); err != nil {
 		a.Throw("%v", err)
 	}
-	return v.simply("stream", func(ctx context.Context, c *call.Control) error { return c.OpenStream(ctx, action) })
+	return v.do(task{verb: "stream", turn: inTurn, hosted: streams(action), live: simply(func(ctx context.Context, c *call.Control) error { return c.OpenStream(ctx, action) })})
 }

@@ -11,18 +11,18 @@ import (
 )
 
 func (v *verbs) answer(runtime.Args) goja.Value {
-	return v.simply("answer", func(ctx context.Context, c *call.Control) error { return c.Answer(ctx) })
+	return v.do(task{verb: "answer", turn: inTurn, hosted: queues(), live: simply(func(ctx context.Context, c *call.Control) error { return c.Answer(ctx) })})
 }
 
 func (v *verbs) pause(a runtime.Args) goja.Value {
 	d := a.Duration(0, "the time")
-	return v.simply("pause", func(ctx context.Context, c *call.Control) error { return c.Pause(ctx, d) })
+	return v.do(task{verb: "pause", turn: inTurn, hosted: pauses(d), live: simply(func(ctx context.Context, c *call.Control) error { return c.Pause(ctx, d) })})
 }
 
 func (v *verbs) say(a runtime.Args) goja.Value {
 	o := a.Options(1, "language", "voice", "speed")
 	p := spoken(a.String(0, "the text"), o)
-	return v.simply("say", func(ctx context.Context, c *call.Control) error { return c.Play(ctx, p) })
+	return v.do(task{verb: "say", turn: sound, hosted: queues(p), live: simply(func(ctx context.Context, c *call.Control) error { return c.Play(ctx, p) })})
 }
 
 // spoken is a prompt that is said.
@@ -33,7 +33,7 @@ func spoken(text string, o runtime.Options) call.Prompt {
 func (v *verbs) play(a runtime.Args) goja.Value {
 	o := a.Options(1, "loop")
 	prompts, times := v.sounds(a, a.Value(0)), o.Int("loop", 1, 1, 1000)
-	return v.simply("play", func(ctx context.Context, c *call.Control) error {
+	return v.do(task{verb: "play", turn: sound, hosted: repeats(prompts, times), live: simply(func(ctx context.Context, c *call.Control) error {
 		for range times {
 			for _, p := range prompts {
 				if err := c.Play(ctx, p); err != nil {
@@ -42,7 +42,7 @@ func (v *verbs) play(a runtime.Args) goja.Value {
 			}
 		}
 		return nil
-	})
+	})})
 }
 
 // maxSounds bounds a list of sounds.
@@ -85,7 +85,7 @@ func (v *verbs) strings(a runtime.Args, value goja.Value, what string, most int)
 func (v *verbs) announce(a runtime.Args) goja.Value {
 	o := a.Options(1, "to", "language", "voice", "speed")
 	p, to := v.prompt(a, a.Value(0), o), party(a, o, "to")
-	return v.simply("announce", func(ctx context.Context, c *call.Control) error { return c.Announce(ctx, p, to) })
+	return v.do(task{verb: "announce", live: simply(func(ctx context.Context, c *call.Control) error { return c.Announce(ctx, p, to) })})
 }
 
 // prompt reads a text to say, or { say } or { play }.
@@ -120,12 +120,12 @@ func party(a runtime.Args, o runtime.Options, name string) call.Leg {
 }
 
 func (v *verbs) stop(runtime.Args) goja.Value {
-	return v.simply("stop", func(_ context.Context, c *call.Control) error { return c.Silence() })
+	return v.do(task{verb: "stop", live: simply(func(_ context.Context, c *call.Control) error { return c.Silence() })})
 }
 
 func recording(command call.RecordingCommand) func(*verbs, runtime.Args) goja.Value {
 	return func(v *verbs, _ runtime.Args) goja.Value {
-		return v.simply(string(command)+"Recording", func(ctx context.Context, c *call.Control) error { return c.ControlRecording(ctx, command) })
+		return v.do(task{verb: string(command) + "Recording", live: simply(func(ctx context.Context, c *call.Control) error { return c.ControlRecording(ctx, command) })})
 	}
 }
 
@@ -135,16 +135,19 @@ func (v *verbs) record(a runtime.Args) goja.Value {
 		Prompt: v.promptIn(a, o), Beep: o.Bool("beep", true), MaxLength: o.Duration("maxLength", 10*time.Minute),
 		FinishKey: finishKey(a, o, "#"), Options: call.RecordOptions{Format: o.String("format", ""), Channels: o.String("channels", "")},
 	}
-	return v.do("record", func(ctx context.Context, c *call.Control) (outcome, error) {
-		rec, err := c.RecordMessage(ctx, m)
+	made := func(rec call.Recording) outcome {
 		return func() goja.Value {
 			object := v.session.VM().NewObject()
 			set(object, "file", rec.File)
 			set(object, "url", rec.URL)
 			set(object, "duration", rec.Duration.Seconds())
 			return object
-		}, err
-	})
+		}
+	}
+	return v.do(task{verb: "record", turn: inTurn, hosted: records(m, made), live: func(ctx context.Context, c *call.Control) (outcome, error) {
+		rec, err := c.RecordMessage(ctx, m)
+		return made(rec), err
+	}})
 }
 
 // promptIn reads the options say and play; silence when there is neither.

@@ -102,6 +102,25 @@ func TestVerbsThatFail(t *testing.T) {
 	}
 }
 
+func TestVerbsBeginInTheOrderTheyWereCalledIn(t *testing.T) {
+	for range 10 { // goroutines would come in any order
+		got, _ := dialIn(t, `exports.answer = async call => {
+			const asked = call.gather({ say: 'two', maxDigits: 1, retries: 1, timeout: '1s' })
+			await Promise.all([call.say('one'), asked, call.pause('1s'), call.say('three'), call.dial('14155550101'), call.say('four')])
+		}`, sim.Caller{})
+		wants(t, got, "two", "two", "one", "three", "dials", "four")
+	}
+	got, _ := dialIn(t, `exports.answer = async call => {
+		call.on('bridged', () => { call.pause('1s'); call.say('over it'); call.play('sound.wav') })
+		await call.dial('14155550101')
+		await call.say('after it')
+	}`, sim.Caller{})
+	wants(t, got, "talks", "over it", "sound.wav", "talked", "after it")
+	if text := got.String(); strings.Count(text, " over it (") != 2 {
+		t.Error(text)
+	}
+}
+
 func TestTheCallersHangupEndsVerbs(t *testing.T) {
 	got, d := dialIn(t, `
 		exports.answer = async call => {

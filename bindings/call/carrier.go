@@ -1,0 +1,54 @@
+package call
+
+import (
+	"context"
+
+	"github.com/dop251/goja"
+
+	"github.com/piopiy/piopiyd/call"
+)
+
+// carrier carries out the verbs of one call. There are two: live has the call's line at hand, and hosted writes
+// documents for a platform that performs them by itself. Methods are called on the session's goroutine.
+type carrier interface {
+	// carry begins a verb and returns the promise of its outcome. It panics with what the verb is rejected with.
+	carry(task) goja.Value
+	// ask asks for digits or words once and hands over what came, on the session's goroutine. Asked again, for an
+	// attempt after the first, it comes ahead of the verbs that wait.
+	ask(g call.Gather, took func(call.Gathered, error))
+}
+
+// task is a verb with its arguments read, and how either carrier does it.
+type task struct {
+	verb string
+	// live does it with the line, beside the session.
+	live func(ctx context.Context, c *call.Control) (outcome, error)
+	// hosted does it with documents; nil: that cannot be done.
+	hosted hostedVerb
+	turn   turnRule
+}
+
+// turnRule says what a verb waits for.
+type turnRule int
+
+const (
+	aside  turnRule = iota // nothing
+	inTurn                 // the verbs before it that use the line
+	sound                  // the same; while two parties talk only the sounds before it, because both hear it
+)
+
+// outcome makes a verb's value, on the session's goroutine.
+type outcome func() goja.Value
+
+// undefined is the outcome of verbs that have none.
+func undefined() goja.Value { return goja.Undefined() }
+
+// simply is the live side of a verb without an outcome.
+func simply(do func(ctx context.Context, c *call.Control) error) func(context.Context, *call.Control) (outcome, error) {
+	return func(ctx context.Context, c *call.Control) (outcome, error) { return undefined, do(ctx, c) }
+}
+
+type verbEntry struct {
+	Verb  string `json:"verb"`
+	Error string `json:"error,omitempty"`
+}
