@@ -32,7 +32,11 @@ func (r *performance) answer() error {
 // callAnswered tells that leg a has answered.
 func (r *performance) callAnswered() {
 	r.reportAnswered()
-	r.control.change(func(s *State) { s.Status, s.Answered = StatusAnswered, r.answerAt })
+	r.control.change(func(s *State) {
+		if s.Answered = r.answerAt; s.Status != StatusBridged {
+			s.Status = StatusAnswered
+		}
+	})
 }
 
 func (r *performance) setBridged(bridged bool) {

@@ -121,6 +121,7 @@ func (r *performance) ring(b ringing, targets []Target) (*conversation, error) {
 		return nil, err
 	}
 	leg := legs[winner]
+	r.setBridged(true) // before anybody is told: who hears of it may speak into the conversation
 	r.legProgress(leg, StatusBridged)
 	err = r.answer()
 	if err == nil && b.record != nil {
@@ -132,7 +133,6 @@ func (r *performance) ring(b ringing, targets []Target) (*conversation, error) {
 		limit = 0
 	}
 	began := r.clock.Now()
-	r.setBridged(true)
 	ending, bridgeErr := r.line.Bridge(r.ctx, leg.id, limit)
 	r.setBridged(false)
 	over := r.clock.Now()
