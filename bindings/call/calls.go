@@ -129,11 +129,13 @@ func (in *callsInstance) describe(o *goja.Object, c *call.Control) {
 // given.
 func (in *callsInstance) make(a runtime.Args) goja.Value {
 	o := a.Options(0, "to", "from", "pcmo", "extraParams", "timeout", "maxDuration", "record")
-	if !o.Has("to") {
+	to, ok := partyText(o.Value("to"))
+	if !ok {
 		a.Throw(`option "to" is missing: the number or SIP address to call`)
 	}
+	from, _ := partyText(o.Value("from"))
 	order := call.Order{
-		App: in.s.App(), To: targetName(target(a, o.String("to", ""), nil)), From: o.String("from", ""), ExtraParams: in.extraParams(a, o),
+		App: in.s.App(), To: targetName(target(a, to, nil)), From: from, ExtraParams: in.extraParams(a, o),
 		RingTimeout: o.Duration("timeout", 40*time.Second), MaxDuration: o.Duration("maxDuration", 90*time.Minute), Record: o.Bool("record", false),
 	}
 	if o.Has("pcmo") {

@@ -105,6 +105,8 @@ func scriptError(err error) error {
 		}
 	case errors.Is(err, call.ErrOver):
 		return &runtime.ScriptError{Name: "HangupError", Message: "the call is over", Code: call.CauseNormal, End: true, Err: err}
+	case errors.Is(err, call.ErrReplaced):
+		return &runtime.ScriptError{Name: "ReplacedError", Message: "the call does something else: " + err.Error(), Code: "REPLACED", End: true, Err: err}
 	case errors.As(err, &unsupported):
 		return &runtime.ScriptError{
 			Name: "UnsupportedError", Message: err.Error(), Code: "UNSUPPORTED",

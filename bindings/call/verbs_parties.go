@@ -110,7 +110,7 @@ func (v *verbs) groups(a runtime.Args, o runtime.Options) [][]call.Target {
 	const what = "the number or SIP address to dial"
 	list, ok := a.Value(0).(*goja.Object)
 	if !ok || list.ClassName() != "Array" || together {
-		names := v.strings(a, a.Value(0), what, maxTargets)
+		names := v.strings(a, a.Value(0), what, maxTargets, partyText)
 		if together {
 			add(names)
 			return groups
@@ -125,7 +125,7 @@ func (v *verbs) groups(a runtime.Args, o runtime.Options) [][]call.Target {
 		a.Throw("%s: the list has %d entries; 1 to %d are allowed", what, n, maxTargets)
 	}
 	for i := range n {
-		add(v.strings(a, list.Get(itoa(i)), what, maxTargets))
+		add(v.strings(a, list.Get(itoa(i)), what, maxTargets, partyText))
 	}
 	return groups
 }
@@ -169,11 +169,11 @@ func (v *verbs) headers(a runtime.Args, o runtime.Options) []call.Header {
 // talk; without it the call goes on with the other party, or with the document given.
 func (v *verbs) transfer(a runtime.Args) goja.Value {
 	o := a.Options(1, "warm", "timeout", "maxDuration", "callerId", "confirm", "whisper", "music", "headers")
-	to, isName := a.Value(0).(goja.String)
+	to, isName := partyText(a.Value(0))
 	if !isName {
 		return v.perform(a)
 	}
-	t := target(a, to.String(), v.headers(a, o))
+	t := target(a, to, v.headers(a, o))
 	w := call.Warm{
 		Target: t, CallerID: strings.TrimPrefix(o.String("callerId", ""), "+"), Timeout: o.Duration("timeout", 40*time.Second),
 		MaxDuration: o.Duration("maxDuration", 90*time.Minute), Confirm: o.Bool("confirm", false),

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/dop251/goja"
@@ -50,7 +51,7 @@ const maxSounds = 100
 
 // sounds reads a file name or URL, or a list of them.
 func (v *verbs) sounds(a runtime.Args, value goja.Value) []call.Prompt {
-	names := v.strings(a, value, "the file name or URL", maxSounds)
+	names := v.strings(a, value, "the file name or URL", maxSounds, textOf)
 	prompts := make([]call.Prompt, len(names))
 	for i, name := range names {
 		prompts[i] = call.Sound(name)
@@ -58,10 +59,10 @@ func (v *verbs) sounds(a runtime.Args, value goja.Value) []call.Prompt {
 	return prompts
 }
 
-// strings reads a text or a list of texts.
-func (v *verbs) strings(a runtime.Args, value goja.Value, what string, most int) []string {
-	if text, ok := value.(goja.String); ok && text.Length() > 0 {
-		return []string{text.String()}
+// strings reads a text or a list of texts, each by read.
+func (v *verbs) strings(a runtime.Args, value goja.Value, what string, most int, read func(goja.Value) (string, bool)) []string {
+	if text, ok := read(value); ok {
+		return []string{text}
 	}
 	object, ok := value.(*goja.Object)
 	if !ok || object.ClassName() != "Array" {
@@ -73,13 +74,35 @@ func (v *verbs) strings(a runtime.Args, value goja.Value, what string, most int)
 	}
 	texts := make([]string, n)
 	for i := range texts {
-		text, ok := object.Get(itoa(i)).(goja.String)
-		if !ok || text.Length() == 0 {
+		if texts[i], ok = read(object.Get(itoa(i))); !ok {
 			a.Throw("%s: entry %d must be a string, not %s", what, i, runtime.Describe(object.Get(itoa(i))))
 		}
-		texts[i] = text.String()
 	}
 	return texts
+}
+
+// textOf reads a text that is not empty.
+func textOf(value goja.Value) (string, bool) {
+	text, ok := value.(goja.String)
+	if !ok || text.Length() == 0 {
+		return "", false
+	}
+	return text.String(), true
+}
+
+// partyText reads a party: a text, or a phone number that stands as a JavaScript number.
+func partyText(value goja.Value) (string, bool) {
+	if text, ok := textOf(value); ok {
+		return text, true
+	}
+	if _, isObject := value.(*goja.Object); isObject || value == nil {
+		return "", false
+	}
+	number, ok := value.Export().(int64)
+	if !ok || number <= 0 {
+		return "", false
+	}
+	return strconv.FormatInt(number, 10), true
 }
 
 func (v *verbs) announce(a runtime.Args) goja.Value {
