@@ -120,7 +120,7 @@ func (b *bench) piopiyd(ctx context.Context, binary, scripts, cpu string, env ..
 	if err != nil {
 		return nil, err
 	}
-	settings := fmt.Sprintf("listen: %s\nscripts: %s\ndata: %s\nlog: {format: json}\nsip: {listen: "off"}\napps:\n  frozen: {isolation: frozen}\n", addr, scripts, filepath.Join(dir, "data"))
+	settings := fmt.Sprintf("listen: %s\nscripts: %s\ndata: %s\nlog: {format: json}\nsip: {listen: 'off'}\napps:\n  frozen: {isolation: frozen}\n", addr, scripts, filepath.Join(dir, "data"))
 	file := filepath.Join(dir, "piopiyd.yaml")
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ package bindings
 
 import (
 	"github.com/piopiy/piopiyd/bindings/abort"
+	"github.com/piopiy/piopiyd/bindings/audio"
 	"github.com/piopiy/piopiyd/bindings/clone"
 	"github.com/piopiy/piopiyd/bindings/console"
 	"github.com/piopiy/piopiyd/bindings/crypto"
@@ -17,6 +18,7 @@ import (
 	"github.com/piopiy/piopiyd/bindings/pcmo"
 	"github.com/piopiy/piopiyd/bindings/timers"
 	"github.com/piopiy/piopiyd/bindings/url"
+	"github.com/piopiy/piopiyd/bindings/websocket"
 	"github.com/piopiy/piopiyd/runtime"
 )
 
@@ -46,7 +48,8 @@ func Standard(o Options) ([]runtime.Module, error) {
 		return nil, err
 	}
 	return []runtime.Module{
-		abort.New(), clone.New(), console.New(), crypto.New(), encoding.New(), env.New(), es.New(), fetch.New(client),
+		abort.New(), audio.New(), clone.New(), console.New(), crypto.New(), encoding.New(), env.New(), es.New(), fetch.New(client),
 		international, kv.New(o.KV), pcmo.New(o.PIOPIY), timers.New(), url.New(),
+		websocket.New(client, websocket.Options{}),
 	}, nil
 }

@@ -17,10 +17,11 @@ const walk = `
 	const roots = [globalThis, [], {}, '', 0, true, /x/, () => {}, async () => {}, function* () {}, async function* () {}, class {},
 		new Map(), new Set(), new WeakMap(), new Promise(() => {}), new Error(), new Date(), [][Symbol.iterator](), new Map()[Symbol.iterator](),
 		new Set()[Symbol.iterator](), ''[Symbol.iterator](), 'x'.matchAll(/x/g), (function* () {})(), Symbol.iterator,
-		require('piopiy'), require('piopiy/pcmo'), require('piopiy/crypto'), require('piopiy/kv'), require('piopiy/env'),
+		require('piopiy'), require('piopiy/pcmo'), require('piopiy/crypto'), require('piopiy/kv'), require('piopiy/env'), require('piopiy/audio'),
 		globalThis.fetch, globalThis.URL, globalThis.URLSearchParams, globalThis.Headers, globalThis.Request, globalThis.Response, globalThis.console,
 		globalThis.TextEncoder, globalThis.TextDecoder, globalThis.AbortController, globalThis.AbortSignal, globalThis.EventTarget, globalThis.Event,
-		globalThis.crypto, globalThis.structuredClone, globalThis.setTimeout, globalThis.Intl, globalThis.kv, globalThis.env, globalThis.DOMException]
+		globalThis.crypto, globalThis.structuredClone, globalThis.setTimeout, globalThis.Intl, globalThis.kv, globalThis.env, globalThis.DOMException,
+		globalThis.WebSocket, globalThis.MessageEvent, globalThis.CloseEvent, globalThis.ErrorEvent]
 	function walk() {
 		const seen = new Set()
 		const queue = roots.map(root => Object(root))

@@ -5,12 +5,15 @@ import (
 	"testing/fstest"
 
 	"github.com/piopiy/piopiyd/bindings/abort"
+	"github.com/piopiy/piopiyd/bindings/audio"
 	"github.com/piopiy/piopiyd/bindings/clone"
 	"github.com/piopiy/piopiyd/bindings/console"
 	"github.com/piopiy/piopiyd/bindings/crypto"
 	"github.com/piopiy/piopiyd/bindings/encoding"
+	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
 	"github.com/piopiy/piopiyd/bindings/timers"
 	"github.com/piopiy/piopiyd/bindings/url"
+	"github.com/piopiy/piopiyd/bindings/websocket"
 	"github.com/piopiy/piopiyd/runtime"
 	"github.com/piopiy/piopiyd/runtime/runtimetest"
 )
@@ -18,11 +21,16 @@ import (
 // BenchmarkFirstTouch measures a whole session, from birth to end, that touches one thing; "nothing" is what
 // they are compared with.
 func BenchmarkFirstTouch(b *testing.B) {
-	modules := []runtime.Module{console.New(), timers.New(), url.New(), encoding.New(), crypto.New(), clone.New(), abort.New()}
+	client, err := outbound.NewClient(outbound.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	modules := []runtime.Module{audio.New(), websocket.New(client, websocket.Options{}), console.New(), timers.New(), url.New(), encoding.New(), crypto.New(), clone.New(), abort.New()}
 	for _, touch := range []string{
 		"nothing: 0", "console: console", "console.log: console.log('call %s', 1)", "setTimeout: setTimeout", "URL: URL", "new URL: new URL('https://h/p?a=1').pathname",
 		"URLSearchParams: new URLSearchParams('a=1').get('a')", "TextEncoder: new TextEncoder().encode('x')", "TextDecoder: TextDecoder", "btoa: btoa('x')",
 		"crypto: crypto.randomUUID()", "subtle: crypto.subtle", "structuredClone: structuredClone({ a: 1 })", "AbortController: new AbortController().signal", "DOMException: DOMException", "Event: Event",
+		"WebSocket: WebSocket", "piopiy/audio: require('piopiy/audio')", "Resampler: require('piopiy/audio').Resampler",
 	} {
 		for i := range touch {
 			if touch[i] != ':' {

@@ -46,7 +46,7 @@ Where a default is called PIOPIY's, piopiyd sends nothing and the platform decid
 https://doc.telecmi.com/piopiy. Times are milliseconds as a number, or text such as "20s" or "2m"; times since 1970 are
 in milliseconds. An option that does not exist, or a value that does not fit, is a TypeError that says what would.
 
-Imports: ` + "`piopiy`, `piopiy/pcmo`, `piopiy/calls`, `piopiy/kv`, `piopiy/env`, `piopiy/crypto`, `piopiy/account`, `piopiy/hours`" + `, your own files
+Imports: ` + "`piopiy`, `piopiy/pcmo`, `piopiy/calls`, `piopiy/kv`, `piopiy/env`, `piopiy/crypto`, `piopiy/account`, `piopiy/hours`, `piopiy/audio`" + `, your own files
 by relative path, JSON files, and packages in a ` + "`node_modules`" + ` below the scripts folder. Node's own modules are not there.
 `
 

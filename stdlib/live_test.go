@@ -32,6 +32,7 @@ import * as envModule from 'piopiy/env'
 import * as cryptoModule from 'piopiy/crypto'
 import * as hoursModule from 'piopiy/hours'
 import * as accountModule from 'piopiy/account'
+import * as audioModule from 'piopiy/audio'
 import { calls } from 'piopiy/calls'
 const { Piopiy, pcmo, pipeline } = sdk
 
@@ -56,11 +57,12 @@ export async function answer(call) {
   if (call.driver === 'cloud') return failing(() => call.mute())
   report('globals', globals.filter(n => n in globalThis).concat([typeof require, typeof module, typeof exports].includes('undefined') ? [] : ['require', 'module', 'exports']))
   for (const [name, m] of Object.entries({ 'piopiy': require('piopiy'), 'piopiy/pcmo': require('piopiy/pcmo'), 'piopiy/kv': require('piopiy/kv'),
-    'piopiy/env': require('piopiy/env'), 'piopiy/crypto': require('piopiy/crypto'), 'piopiy/calls': require('piopiy/calls') })) report('module ' + name, own(m).filter(k => k !== '__esModule'))
+    'piopiy/env': require('piopiy/env'), 'piopiy/crypto': require('piopiy/crypto'), 'piopiy/calls': require('piopiy/calls'), 'piopiy/audio': require('piopiy/audio') })) report('module ' + name, own(m).filter(k => k !== '__esModule'))
   report('module piopiy/hours', Object.keys(hoursModule))
   report('module piopiy/account', Object.keys(accountModule))
   for (const name of globals) if (typeof globalThis[name] === 'function' && globalThis[name].prototype && /^[A-Z]/.test(name)) showClass(name, globalThis[name])
   for (const name of ['PiopiyAction', 'StreamAction', 'PipelineBuilder']) report('class ' + name, own(sdk[name].prototype).concat(own(new sdk[name]())))
+  for (const name of ['Resampler', 'VoiceActivity']) showClass(name, audioModule[name])
   const other = calls.get(call.id), doing = ['on', 'events']
   report('interface Call', all(call).concat(verbs.filter(isVerb(call))))
   report('interface CallVerbs', verbs.filter(isVerb(call)).filter(v => !doing.includes(v)))
@@ -120,6 +122,8 @@ const refused = {
   MuteOptions: call => call.mute({ nonsense: 1 }),
   SendDigitsOptions: call => call.sendDigits('1', { nonsense: 1 }),
   CallStreamOptions: call => call.stream('wss://h', { nonsense: 1 }),
+  WebSocketOptions: () => new WebSocket('wss://h', { nonsense: 1 }),
+  VoiceActivityOptions: () => new audioModule.VoiceActivity({ nonsense: 1 }),
   MakeCallOptions: () => calls.make({ nonsense: 1 }),
 }
 `

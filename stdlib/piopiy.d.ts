@@ -542,6 +542,13 @@ interface Stream extends AsyncIterableIterator<Int16Array> {
   play(audio: Int16Array | Uint8Array | ArrayBuffer | string, options?: PlayOptions): void
   /** Drops the audio that is playing or waiting to be played: the caller has begun to speak. */
   clear(): void
+  /**
+   * Settles once all that was played before has been heard: true, or false when it never will be, since it was cleared
+   * or the stream has ended. The call engine tells exactly; on other drivers the length of the audio does, which is
+   * not known of mp3 and ogg.
+   * @param name what the mark is called in the timeline, up to 256 bytes; 100 marks wait at most
+   */
+  mark(name: string): Promise<boolean>
   /** The same as clear, under the name of the SDK. */
   interrupt(): void
   /** Stops streaming for a while; resume goes on. */
@@ -555,10 +562,23 @@ interface Stream extends AsyncIterableIterator<Int16Array> {
   send(text: string): void
   /** Closes the WebSocket. */
   close(): void
-  /** Listens for text frames from the platform. At most 10 listeners. */
+  /** Listens for all text frames as they come. At most 10 listeners for an event. */
   on(event: 'text', listener: (this: Stream, text: string) => void): this
+  /** Listens for keys that the caller presses while the stream is open, on the call engine. */
+  on(event: 'dtmf', listener: (this: Stream, digit: string) => void): this
+  /** Listens for what the call engine has to complain about, such as audio that it cannot decode. */
+  on(event: 'error', listener: (this: Stream, message: string) => void): this
+  /** Listens for the stream's end. */
+  on(event: 'end', listener: (this: Stream) => void): this
   /** Settles when the stream has ended. */
   readonly ended: Promise<void>
+  /** The sample rate of the frames in Hz: 8000 until the first text frame has told another. */
+  readonly rate: number
+  /**
+   * How much of what was played the caller has heard since the stream began, in milliseconds: exact on the call engine,
+   * as the clock has it on other drivers. What was cleared does not count.
+   */
+  readonly playedMs: number
   /** How many frames were lost because the script was slower than the call; 100 wait at most. */
   readonly dropped: number
 }
@@ -567,8 +587,8 @@ interface Stream extends AsyncIterableIterator<Int16Array> {
 interface PlayOptions {
   /** What the audio is (default "raw": 16-bit little-endian samples). */
   type?: 'raw' | 'mp3' | 'wav' | 'ogg'
-  /** Its sample rate in Hz (default 8000). */
-  rate?: 8000 | 16000
+  /** Its sample rate in Hz (default: the stream's). Raw audio is resampled to the stream's rate, however it is cut into pieces. */
+  rate?: 8000 | 16000 | 24000 | 48000
 }
 
 //# Documents: pcmo()
@@ -1367,3 +1387,188 @@ interface RegExpConstructor {
 declare const require: (specifier: string) => any
 declare const module: { exports: any }
 declare const exports: any
+
+//# Connections: WebSocket
+// The client of the web platform, with what a server needs besides: headers, and iteration. A socket reaches the public
+// internet, and what fetch.allow in the configuration names; it follows no redirects and ends with the call. Messages that
+// come before anybody listens are kept, up to 256 of them and 1 MiB; then the oldest give way. A script that listens but
+// is slower than the server lets the server wait. Up to 16 sockets of a call may be open. In a simulation, time passes no
+// faster than the machine's while a socket is open.
+
+/** A connection on which both sides send messages (https://websockets.spec.whatwg.org). */
+declare class WebSocket extends EventTarget implements AsyncIterable<string | ArrayBuffer> {
+  /**
+   * Begins to connect.
+   * @param url ws:// or wss://; http:// and https:// mean the same
+   * @throws DOMException named SyntaxError for a URL or protocol that cannot be used, RangeError when 16 sockets are open
+   */
+  constructor(url: string | URL, options?: string | string[] | WebSocketOptions)
+  static readonly CONNECTING: 0
+  static readonly OPEN: 1
+  static readonly CLOSING: 2
+  static readonly CLOSED: 3
+  readonly CONNECTING: 0
+  readonly OPEN: 1
+  readonly CLOSING: 2
+  readonly CLOSED: 3
+  readonly url: string
+  /** CONNECTING, OPEN, CLOSING or CLOSED. */
+  readonly readyState: 0 | 1 | 2 | 3
+  /** The protocol that the server has chosen, or "". */
+  readonly protocol: string
+  /** Always "". */
+  readonly extensions: string
+  /** How many bytes wait to be sent; at most 4 MiB do. */
+  readonly bufferedAmount: number
+  /** What binary messages are; "blob" is not available. */
+  binaryType: 'arraybuffer'
+  /**
+   * Settles when the socket is open: the socket itself. Rejects with an Error whose code says why it did not open, such as
+   * "EBLOCKED", "ENOTFOUND", "ECONNREFUSED", "ETIMEDOUT", "EHANDSHAKE" or "EREDIRECT".
+   */
+  readonly opened: Promise<this>
+  onopen: ((this: WebSocket, event: Event) => void) | null
+  onmessage: ((this: WebSocket, event: MessageEvent<string | ArrayBuffer>) => void) | null
+  /** Called when the connection fails or breaks off, with the reason; the event close follows. */
+  onerror: ((this: WebSocket, event: ErrorEvent) => void) | null
+  onclose: ((this: WebSocket, event: CloseEvent) => void) | null
+  /**
+   * Sends a message. After close it is lost, as bufferedAmount shows.
+   * @throws DOMException named InvalidStateError while the socket is connecting, QuotaExceededError when more than 4 MiB
+   *   would wait to be sent: the server is too slow
+   */
+  send(data: string | ArrayBuffer | ArrayBufferView): void
+  /**
+   * Closes the socket once all is sent. No more messages come.
+   * @param code 1000, or 3000 to 4999
+   * @param reason up to 123 bytes of UTF-8
+   */
+  close(code?: number, reason?: string): void
+  /**
+   * Iterates over the messages. The loop ends when the socket is closed, and throws when it broke off; leaving the loop
+   * leaves the socket open. While a loop runs, messages come at its pace.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | ArrayBuffer>
+}
+
+/** How a socket is opened. */
+interface WebSocketOptions {
+  /** What both sides may speak; the server chooses one. */
+  protocols?: string | string[]
+  /** Headers of the handshake, such as Authorization. */
+  headers?: Record<string, string> | [string, string][] | Headers
+  /** How long the server may take to open the connection (default 10 s). */
+  timeout?: Duration
+}
+
+/** A message that has come. */
+declare class MessageEvent<T = any> extends Event {
+  constructor(type: string, init?: { bubbles?: boolean, cancelable?: boolean, composed?: boolean, data?: T, origin?: string, lastEventId?: string })
+  readonly data: T
+  readonly origin: string
+  readonly lastEventId: string
+}
+
+/** The end of a socket. */
+declare class CloseEvent extends Event {
+  constructor(type: string, init?: { bubbles?: boolean, cancelable?: boolean, composed?: boolean, wasClean?: boolean, code?: number, reason?: string })
+  /** Whether both sides have said goodbye. */
+  readonly wasClean: boolean
+  /** The server's close code; 1005 when it gave none, 1006 when the connection broke off. */
+  readonly code: number
+  readonly reason: string
+}
+
+/** A failure: what happened, for people and for programs. */
+declare class ErrorEvent extends Event {
+  constructor(type: string, init?: { bubbles?: boolean, cancelable?: boolean, composed?: boolean, message?: string, error?: any })
+  readonly message: string
+  /** The Error; its code is a word such as "ECONNRESET". */
+  readonly error: any
+}
+
+//# Sound: piopiy/audio
+// Work on samples, done natively on whole pieces. Sound is an Int16Array of samples, one channel; a Uint8Array, an
+// ArrayBuffer or a DataView will do as well: samples of 16 bits, little endian. A piece has up to 2,097,152 samples. Rates
+// are 8000, 16000, 24000 and 48000 Hz. What does not fit is a TypeError, what is too much a RangeError.
+
+/** Sound: samples, or bytes that hold them. */
+type Sound = Int16Array | Uint8Array | ArrayBuffer | DataView
+
+/** A sample rate in Hz. */
+type SampleRate = 8000 | 16000 | 24000 | 48000
+
+declare module 'piopiy/audio' {
+  /** Returns a whole sound at another rate. For a sound that comes in pieces, use a Resampler. */
+  export function resample(sound: Sound, from: SampleRate, to: SampleRate): Int16Array
+  /** Encodes samples in mu-law (ITU-T G.711), one byte each. */
+  export function encodeMuLaw(sound: Sound): Uint8Array
+  /** Decodes mu-law. */
+  export function decodeMuLaw(data: Uint8Array | ArrayBuffer): Int16Array
+  /** Encodes samples in A-law (ITU-T G.711), one byte each. */
+  export function encodeALaw(sound: Sound): Uint8Array
+  /** Decodes A-law. */
+  export function decodeALaw(data: Uint8Array | ArrayBuffer): Int16Array
+  /** Returns the sound louder by dB, softer when that is below 0; what becomes too loud is clipped. */
+  export function gain(sound: Sound, dB: number): Int16Array
+  /** Returns 1 to 16 sounds at the same time, as long as the longest; what becomes too loud is clipped. */
+  export function mix(...sounds: Sound[]): Int16Array
+  /** Returns the level of a sound in dB below full scale: 0 is the loudest, speech is around -26, silence is -100. */
+  export function energy(sound: Sound): number
+  /**
+   * Returns a sine tone at -15 dB, faded in and out.
+   * @param frequency in Hz, below half the rate
+   * @param rate default 8000
+   */
+  export function tone(frequency: number, length: Duration, rate?: SampleRate): Int16Array
+  /** Encodes sound, or any bytes, in base64: samples as 16 bits, little endian. */
+  export function toBase64(sound: Sound): string
+  /** Decodes base64 that holds samples of 16 bits, little endian. */
+  export function samplesFromBase64(text: string): Int16Array
+  /** Decodes base64 that holds something else, such as mu-law. */
+  export function bytesFromBase64(text: string): Uint8Array
+  /** Returns the sound as a WAV file. */
+  export function encodeWav(sound: Sound, rate: SampleRate): Uint8Array
+  /** Reads a WAV file: PCM of 8 to 32 bits, float, A-law or mu-law, at any rate. Its channels are mixed. */
+  export function decodeWav(file: Uint8Array | ArrayBuffer): { samples: Int16Array, rate: number }
+
+  /** Changes the rate of a sound that comes in pieces, as one. */
+  export class Resampler {
+    constructor(from: SampleRate, to: SampleRate)
+    readonly from: SampleRate
+    readonly to: SampleRate
+    /** Returns the next piece at the new rate. The first one is 3 ms shorter: that much is held back. */
+    push(sound: Sound): Int16Array
+    /** Returns what was held back, and begins anew. */
+    flush(): Int16Array
+  }
+
+  /**
+   * Tells where speech begins and ends, by its energy over a floor that follows the noise of the line. The same sound gives
+   * the same answers, however it is cut into pieces.
+   */
+  export class VoiceActivity {
+    constructor(options?: VoiceActivityOptions)
+    /** Takes the next piece and says what has changed in it, or else how it is. */
+    push(sound: Sound): 'began' | 'ended' | 'speech' | 'silence'
+    readonly speaking: boolean
+    /** Where the speech began, or the last one did, in milliseconds from the first sample on. */
+    readonly start: number
+    /** Where the last speech ended, before the silence that ended it. */
+    readonly end: number
+  }
+}
+
+/** What is taken for speech. */
+interface VoiceActivityOptions {
+  /** The rate of the sound (default 8000). */
+  rate?: SampleRate
+  /** How much voice begins it (default 100 ms): clicks are shorter. */
+  onset?: Duration
+  /** How much silence ends it (default 800 ms). */
+  silence?: Duration
+  /** How much before the first voice belongs to it (default 200 ms). */
+  lead?: Duration
+  /** What ends it in any case (default 30 s). */
+  maxLength?: Duration
+}

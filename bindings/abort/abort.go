@@ -31,7 +31,19 @@ func (*Module) Provides() runtime.Provides {
 }
 
 // Instantiate implements runtime.Module.
-func (*Module) Instantiate(s *runtime.Session) (runtime.Instance, error) { return &instance{s: s}, nil }
+func (*Module) Instantiate(s *runtime.Session) (runtime.Instance, error) { return instanceOf(s), nil }
+
+type instanceKey struct{}
+
+// instanceOf returns the session's instance, which other modules may need before the script does.
+func instanceOf(s *runtime.Session) *instance {
+	m, ok := s.Value(instanceKey{}).(*instance)
+	if !ok {
+		m = &instance{s: s}
+		s.SetValue(instanceKey{}, m)
+	}
+	return m
+}
 
 type instance struct {
 	s                                         *runtime.Session
@@ -68,7 +80,6 @@ type State struct {
 	aborted bool
 	reason  goja.Value
 	actions []*action
-	handler *listener
 }
 
 type action struct{ run func() }
@@ -166,23 +177,9 @@ func (m *instance) signalClass() *goja.Object {
 				return goja.Undefined()
 			}},
 			{Name: "onabort", Get: func(c goja.FunctionCall) goja.Value {
-				if s := receiver(c, "onabort"); s.handler != nil {
-					return s.handler.callback
-				}
-				return goja.Null()
+				return receiver(c, "onabort").handler("abort")
 			}, Set: func(c goja.FunctionCall) goja.Value {
-				s := receiver(c, "onabort")
-				f, ok := c.Argument(0).(*goja.Object)
-				switch {
-				case !ok:
-					s.drop(s.handler)
-					s.handler = nil
-				case s.handler != nil:
-					s.handler.callback = f
-				default:
-					s.handler = &listener{kind: "abort", callback: f, handler: true}
-					s.listeners = append(s.listeners, s.handler)
-				}
+				receiver(c, "onabort").setHandler("abort", c.Argument(0))
 				return goja.Undefined()
 			}},
 		},

@@ -6,6 +6,7 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/piopiy/piopiyd/bindings/webidl"
+	"github.com/piopiy/piopiyd/runtime"
 )
 
 // event is the state of an Event.
@@ -19,8 +20,16 @@ type event struct {
 	detail                               goja.Value // of a CustomEvent
 }
 
+// eventState is implemented by the states of all classes that extend Event.
+type eventState interface{ base() *event }
+
+func (e *event) base() *event { return e }
+
 // target is the state of an EventTarget.
-type target struct{ listeners []*listener }
+type target struct {
+	listeners []*listener
+	added     func() // called after a listener was added, if set
+}
 
 // listener is one registration.
 type listener struct {
@@ -43,12 +52,12 @@ func (m *instance) eventClass() *goja.Object {
 	vm := m.s.VM()
 	attribute := func(name string, get func(*event) any) webidl.Member {
 		return webidl.Member{Name: name, Get: func(c goja.FunctionCall) goja.Value {
-			return vm.ToValue(get(webidl.Receiver[*event](m.s, c, "Event."+name)))
+			return vm.ToValue(get(webidl.Receiver[eventState](m.s, c, "Event."+name).base()))
 		}}
 	}
 	method := func(name string, call func(*event)) webidl.Member {
 		return webidl.Member{Name: name, Call: func(c goja.FunctionCall) goja.Value {
-			call(webidl.Receiver[*event](m.s, c, "Event."+name))
+			call(webidl.Receiver[eventState](m.s, c, "Event."+name).base())
 			return goja.Undefined()
 		}}
 	}
@@ -62,7 +71,8 @@ func (m *instance) eventClass() *goja.Object {
 	m.event = webidl.Define(m.s, webidl.Class{
 		Name: "Event", Length: 1,
 		Construct: func(this *goja.Object, c goja.FunctionCall) {
-			webidl.Attach(m.s, this, m.newEvent("Event", c))
+			e, _ := m.newEvent("Event", c)
+			webidl.Attach(m.s, this, e)
 		},
 		Members: append([]webidl.Member{
 			attribute("type", func(e *event) any { return e.kind }),
@@ -85,7 +95,7 @@ func (m *instance) eventClass() *goja.Object {
 			method("stopPropagation", func(*event) {}),
 			method("stopImmediatePropagation", func(e *event) { e.stopped = true }),
 			{Name: "composedPath", Call: func(c goja.FunctionCall) goja.Value {
-				e := webidl.Receiver[*event](m.s, c, "Event.composedPath")
+				e := webidl.Receiver[eventState](m.s, c, "Event.composedPath").base()
 				if !e.running {
 					return vm.NewArray()
 				}
@@ -102,7 +112,9 @@ func (m *instance) customEventClass() *goja.Object {
 		m.custom = webidl.Define(m.s, webidl.Class{
 			Name: "CustomEvent", Length: 1, Parent: m.eventClass(),
 			Construct: func(this *goja.Object, c goja.FunctionCall) {
-				webidl.Attach(m.s, this, m.newEvent("CustomEvent", c))
+				e, o := m.newEvent("CustomEvent", c, "detail")
+				e.detail = o.Value("detail")
+				webidl.Attach(m.s, this, e)
 			},
 			Members: []webidl.Member{{Name: "detail", Get: func(c goja.FunctionCall) goja.Value {
 				if e := webidl.Receiver[*event](m.s, c, "CustomEvent.detail"); e.detail != nil {
@@ -115,17 +127,14 @@ func (m *instance) customEventClass() *goja.Object {
 	return m.custom
 }
 
-func (m *instance) newEvent(class string, c goja.FunctionCall) *event {
+// newEvent reads the arguments of a constructor; members are options that Event does not know.
+func (m *instance) newEvent(class string, c goja.FunctionCall, members ...string) (*event, runtime.Options) {
 	webidl.Need(m.s, c, 1, class)
-	known := []string{"bubbles", "cancelable", "composed"}
-	if class == "CustomEvent" {
-		known = append(known, "detail")
-	}
-	o := m.s.Args(class, c).Options(1, known...)
+	o := m.s.Args(class, c).Options(1, append([]string{"bubbles", "cancelable", "composed"}, members...)...)
 	return &event{
 		kind: webidl.Text(c.Argument(0)), bubbles: truthy(o.Value("bubbles")), cancelable: truthy(o.Value("cancelable")),
-		composed: truthy(o.Value("composed")), detail: o.Value("detail"), at: m.elapsed(),
-	}
+		composed: truthy(o.Value("composed")), at: m.elapsed(),
+	}, o
 }
 
 func (m *instance) elapsed() float64 { return float64(m.s.Elapsed().Microseconds()) / 1000 }
@@ -144,10 +153,11 @@ func (m *instance) targetClass() *goja.Object {
 			{Name: "removeEventListener", Length: 2, Call: m.removeListener},
 			{Name: "dispatchEvent", Length: 1, Call: func(c goja.FunctionCall) goja.Value {
 				t := webidl.Receiver[eventTarget](m.s, c, "EventTarget.dispatchEvent").events()
-				e, ok := webidl.StateOf[*event](c.Argument(0))
+				state, ok := webidl.StateOf[eventState](c.Argument(0))
 				if !ok {
 					m.s.Args("EventTarget.dispatchEvent", c).Throw("the argument must be an Event")
 				}
+				e := state.base()
 				if e.running {
 					panic(webidl.NewException(m.s, "InvalidStateError", "dispatchEvent: the event is being dispatched already"))
 				}
@@ -198,9 +208,16 @@ func (m *instance) addListener(c goja.FunctionCall) goja.Value {
 		if len(t.listeners) >= maxListeners {
 			panic(m.s.NewError("RangeError", "addEventListener: too many listeners (limit 1000)"))
 		}
-		t.listeners = append(t.listeners, l)
+		t.add(l)
 	}
 	return goja.Undefined()
+}
+
+func (t *target) add(l *listener) {
+	t.listeners = append(t.listeners, l)
+	if t.added != nil {
+		t.added()
+	}
 }
 
 func (m *instance) removeListener(c goja.FunctionCall) goja.Value {

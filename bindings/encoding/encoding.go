@@ -7,6 +7,7 @@ package encoding
 import (
 	"encoding/base64"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -92,7 +93,9 @@ func (m *instance) encodeInto(c goja.FunctionCall) goja.Value {
 	o, ok := c.Argument(1).(*goja.Object)
 	var target []byte
 	if ok && webidl.KindOf(o) == webidl.TypedArrayKind {
-		target, ok = o.Export().([]byte)
+		if ok = o.ExportType() == reflect.TypeFor[[]byte](); ok {
+			target, _ = webidl.Bytes(o)
+		}
 	} else {
 		ok = false
 	}

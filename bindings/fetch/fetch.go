@@ -10,6 +10,7 @@ import (
 
 	"github.com/piopiy/piopiyd/bindings/abort"
 	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
+	"github.com/piopiy/piopiyd/bindings/webidl"
 )
 
 const (
@@ -39,7 +40,7 @@ var errAborted = errors.New("the fetch was aborted")
 // fetch is the global function (Fetch standard, section 5.6).
 func (in *instance) fetch(call goja.FunctionCall) goja.Value {
 	return in.promise(func() goja.Value {
-		from := in.here()
+		from := webidl.Here(in.s)
 		r := in.newRequest("fetch", call)
 		signal, watched := abort.Signal(r.signal)
 		if watched && signal.Aborted() {
@@ -96,7 +97,7 @@ type fetched struct {
 }
 
 // arrived is the outcome of a fetch: headers, or a failure.
-func (in *instance) arrived(f *flight, from origin, res *outbound.Response, err error) (goja.Value, error) {
+func (in *instance) arrived(f *flight, from webidl.Origin, res *outbound.Response, err error) (goja.Value, error) {
 	entry := fetched{N: f.n, Method: f.method, URL: f.url, Milli: in.since(f)}
 	if err == nil && f.reason != nil {
 		_ = res.Body.Close()

@@ -74,7 +74,7 @@ func (in *instance) consume(p *payload, where string, convert func(data []byte, 
 	if p.null {
 		return convert(nil, true)
 	}
-	from := in.here()
+	from := webidl.Here(in.s)
 	p.usable(in, where)
 	p.used = true
 	fresh := p.from != nil
@@ -100,7 +100,7 @@ const chunkSize = 32 << 10
 
 // next reads the next piece of the body and returns a promise for {value, done}.
 func (in *instance) next(p *payload) goja.Value {
-	from := in.here()
+	from := webidl.Here(in.s)
 	p.used = true
 	if p.from == nil {
 		data := p.data

@@ -15,6 +15,9 @@ import (
 
 // MemoryStore is a Store in memory: the default for embedders, and for tests. The values go with the process.
 type MemoryStore struct {
+	// Now tells the time that values end by; nil is the machine's. It is not changed while the store is used.
+	Now func() time.Time
+
 	mu       sync.Mutex
 	apps     map[string]map[string]memoryValue
 	revision uint64
@@ -68,7 +71,7 @@ func checkWrite(ctx context.Context, key string, value []byte, ttl time.Duration
 // get needs s.mu.
 func (s *MemoryStore) get(app, key string) (memoryValue, bool) {
 	v, there := s.apps[app][key]
-	if there && !v.expires.IsZero() && !time.Now().Before(v.expires) {
+	if there && !v.expires.IsZero() && !s.now().Before(v.expires) {
 		delete(s.apps[app], key)
 		return memoryValue{}, false
 	}
@@ -91,7 +94,7 @@ func (s *MemoryStore) set(app, key string, value []byte, expires time.Time) uint
 
 // sweep drops values that ended and that nobody asked for again. It needs s.mu.
 func (s *MemoryStore) sweep() {
-	now := time.Now()
+	now := s.now()
 	for app, values := range s.apps {
 		for key, v := range values {
 			if !v.expires.IsZero() && !now.Before(v.expires) {
@@ -104,11 +107,18 @@ func (s *MemoryStore) sweep() {
 	}
 }
 
-func expiry(ttl time.Duration) time.Time {
+func (s *MemoryStore) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *MemoryStore) expiry(ttl time.Duration) time.Time {
 	if ttl == 0 {
 		return time.Time{}
 	}
-	return time.Now().Add(ttl)
+	return s.now().Add(ttl)
 }
 
 // Get implements Store.
@@ -132,7 +142,7 @@ func (s *MemoryStore) Set(ctx context.Context, app, key string, value []byte, tt
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.set(app, key, value, expiry(ttl)), nil
+	return s.set(app, key, value, s.expiry(ttl)), nil
 }
 
 // CompareAndSet implements Store.
@@ -145,7 +155,7 @@ func (s *MemoryStore) CompareAndSet(ctx context.Context, app, key string, value 
 	if v, there := s.get(app, key); there && v.revision != revision || !there && revision != 0 {
 		return 0, ErrConflict
 	}
-	return s.set(app, key, value, expiry(ttl)), nil
+	return s.set(app, key, value, s.expiry(ttl)), nil
 }
 
 // Delete implements Store.

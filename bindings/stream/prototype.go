@@ -57,12 +57,14 @@ func prototype(s *runtime.Session) *goja.Object {
 			return goja.Undefined()
 		}))
 	}
-	command("clear", "break")
-	command("interrupt", "break")
+	for _, name := range []string{"clear", "interrupt"} {
+		_ = p.Set(name, method(name, func(k *socket, a runtime.Args) goja.Value { k.clear(a); return goja.Undefined() }))
+	}
 	command("pause", "pause")
 	command("resume", "resume")
 	command("stop", "stop")
 	_ = p.Set("play", method("play", func(k *socket, a runtime.Args) goja.Value { k.play(a); return goja.Undefined() }))
+	_ = p.Set("mark", method("mark", func(k *socket, a runtime.Args) goja.Value { return k.mark(a) }))
 	_ = p.Set("perform", method("perform", func(k *socket, a runtime.Args) goja.Value { k.perform(a); return goja.Undefined() }))
 	_ = p.Set("send", method("send", func(k *socket, a runtime.Args) goja.Value {
 		text := a.String(0, "text")
@@ -74,15 +76,7 @@ func prototype(s *runtime.Session) *goja.Object {
 		return goja.Undefined()
 	}))
 	_ = p.Set("on", method("on", func(k *socket, a runtime.Args) goja.Value {
-		switch event := a.String(0, "event"); event {
-		case "text":
-			if len(k.onText) >= 10 {
-				a.Throw("more than 10 listeners")
-			}
-			k.onText = append(k.onText, a.Function(1, "listener"))
-		default:
-			a.Throw("there is no event %q; the only event is \"text\"", event)
-		}
+		k.listen(a)
 		return a.This()
 	}))
 	next := method("next", func(k *socket, _ runtime.Args) goja.Value { return k.next() })
@@ -99,6 +93,8 @@ func prototype(s *runtime.Session) *goja.Object {
 		_ = p.DefineAccessorProperty(name, method(name, func(k *socket, _ runtime.Args) goja.Value { return get(k) }), nil, goja.FLAG_TRUE, goja.FLAG_TRUE)
 	}
 	getter("ended", func(k *socket) goja.Value { return k.ended })
+	getter("playedMs", func(k *socket) goja.Value { return vm.ToValue(k.played().Milliseconds()) })
+	getter("rate", func(k *socket) goja.Value { return vm.ToValue(k.rate.Load()) })
 	getter("dropped", func(k *socket) goja.Value {
 		k.mu.Lock()
 		defer k.mu.Unlock()

@@ -8,12 +8,11 @@ package stream
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/dop251/goja"
@@ -30,13 +29,16 @@ const (
 	// maxUnsent bounds what a script may send ahead of a peer that does not read.
 	maxUnsent = 256
 	// maxAudio bounds one piece of audio, in bytes.
-	maxAudio = 8 << 20
+	maxAudio = 6 << 20
 )
 
 // New returns what a script sees of a stream. It reads from the stream until that ends, or the session does. On
 // the session's goroutine.
 func New(s *runtime.Session, from call.Stream) goja.Value {
 	k := &socket{session: s, from: from, outbox: make(chan outgoing, maxUnsent), over: make(chan struct{})}
+	k.hearing, _ = from.(Hearing)
+	k.playback.clock = s.Now
+	k.rate.Store(defaultRate)
 	object := s.VM().CreateObject(prototype(s))
 	k.object = object
 	_ = object.DefineDataPropertySymbol(symbolFor(s), s.VM().ToValue(k), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
@@ -62,6 +64,7 @@ type socket struct {
 	cancel  context.CancelFunc
 	outbox  chan outgoing
 	over    chan struct{} // closed when reading has ended
+	rate    atomic.Int32  // the stream's sample rate in Hz
 
 	mu      sync.Mutex
 	queue   [][]byte
@@ -71,7 +74,9 @@ type socket struct {
 
 	// Owned by the session's goroutine.
 	waiter       func(outcome func() (goja.Value, error))
-	onText       []goja.Callable
+	listeners    map[string][]goja.Callable
+	hearing      Hearing // nil where the peer does not tell
+	playback     playback
 	ended        goja.Value
 	resolveEnded func(any) error
 	array        goja.Value // the Int16Array constructor
@@ -95,8 +100,12 @@ func (k *socket) read(ctx context.Context, release func()) {
 			break
 		}
 		if isText {
+			k.announce(data)
 			k.session.Post(func() error { return k.deliverText(string(data)) })
 			continue
+		}
+		if len(data) < 2 {
+			continue // no sample
 		}
 		k.mu.Lock()
 		k.queue = append(k.queue, data)
@@ -120,6 +129,10 @@ func (k *socket) read(ctx context.Context, release func()) {
 	close(k.over)
 	k.session.Post(func() error {
 		if err := k.wake(); err != nil {
+			return err
+		}
+		k.forgetMarks()
+		if err := k.tell("end"); err != nil {
 			return err
 		}
 		return k.resolveEnded(goja.Undefined())
@@ -255,15 +268,6 @@ func nativeOrder(frame []byte) []byte {
 	return frame
 }
 
-func (k *socket) deliverText(text string) error {
-	for _, f := range k.onText {
-		if _, err := f(k.object, k.session.VM().ToValue(text)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // put queues a message for the peer; a peer that does not read is reported, never waited for.
 func (k *socket) put(a runtime.Args, out outgoing) {
 	if k.session.DryRun() {
@@ -281,58 +285,6 @@ func (k *socket) put(a runtime.Args, out outgoing) {
 		out.sent()
 		a.Throw("the peer does not read; too much is waiting to be sent")
 	}
-}
-
-// streamAudio is the platform's message for audio (protocol page, section 4.4).
-type streamAudio struct {
-	Type string `json:"type"`
-	Data struct {
-		AudioDataType string `json:"audioDataType"`
-		SampleRate    int    `json:"sampleRate"`
-		AudioData     string `json:"audioData"`
-	} `json:"data"`
-}
-
-// play sends audio: samples, bytes, or base64 text.
-func (k *socket) play(a runtime.Args) {
-	options := a.Options(1, "type", "rate")
-	kind := options.String("type", "raw")
-	switch kind {
-	case "raw", "mp3", "wav", "ogg":
-	default:
-		a.Throw("option \"type\" must be raw, mp3, wav or ogg, not %q", kind)
-	}
-	rate := options.Int("rate", 8000, 8000, 16000)
-	if rate != 8000 && rate != 16000 {
-		a.Throw("option \"rate\" must be 8000 or 16000 Hz, not %d", rate)
-	}
-	var m streamAudio
-	m.Type = "streamAudio"
-	m.Data.AudioDataType, m.Data.SampleRate = kind, rate
-	switch audio := a.Value(0).Export().(type) {
-	case string:
-		if _, err := base64.StdEncoding.DecodeString(audio); err != nil {
-			a.Throw("audio given as text must be base64: %v", err)
-		}
-		m.Data.AudioData = audio
-	case []byte:
-		m.Data.AudioData = base64.StdEncoding.EncodeToString(audio)
-	case goja.ArrayBuffer:
-		m.Data.AudioData = base64.StdEncoding.EncodeToString(audio.Bytes())
-	case []int16:
-		bytes := make([]byte, 0, 2*len(audio))
-		for _, sample := range audio {
-			bytes = binary.LittleEndian.AppendUint16(bytes, uint16(sample))
-		}
-		m.Data.AudioData = base64.StdEncoding.EncodeToString(bytes)
-	default:
-		a.Throw("audio must be an Int16Array of samples, a Uint8Array, an ArrayBuffer or base64 text, not %s", runtime.Describe(a.Value(0)))
-	}
-	if len(m.Data.AudioData) > maxAudio {
-		a.Throw("one piece of audio may have %d bytes; send it in smaller ones", maxAudio*3/4)
-	}
-	text, _ := json.Marshal(m)
-	k.put(a, outgoing{text: true, data: text})
 }
 
 // perform sends a PCMO document for the platform to perform now.

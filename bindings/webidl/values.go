@@ -63,10 +63,15 @@ func Bytes(v goja.Value) ([]byte, bool) {
 		if b, ok := o.Export().(goja.ArrayBuffer); ok {
 			return b.Bytes(), true
 		}
-	case TypedArrayKind, DataViewKind:
+	case TypedArrayKind:
+		if !hasMemory(o) {
+			return nil, true
+		}
 		if b, ok := o.Export().([]byte); ok {
 			return b, true
 		}
+		return view(o)
+	case DataViewKind:
 		return view(o)
 	}
 	return nil, false

@@ -161,6 +161,30 @@ func fill[T comparable](field *T, value T) {
 // Close closes the connections that are not in use.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
+// UserAgent returns what requests call themselves.
+func (c *Client) UserAgent() string { return c.options.UserAgent }
+
+// TLS returns the configuration for a TLS connection to a host, for protocols other than plain HTTP requests.
+func (c *Client) TLS(host string) *tls.Config {
+	config := c.options.TLS.Clone()
+	if config == nil {
+		config = &tls.Config{}
+	}
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	return config
+}
+
+// Explain finds code and words for an error of a connection that [Client.DialContext] made, or failed to make.
+func (c *Client) Explain(err error) *Error {
+	var known *Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return classify(err, c.options.ConnectTimeout)
+}
+
 // MaxBody returns the limit for bodies, in bytes.
 func (c *Client) MaxBody() int64 { return c.options.MaxBody }
 
