@@ -190,13 +190,13 @@ interface CallVerbs {
    * Rings somebody and, when they answer, lets the two talk. Settles when that is over, or when nobody has answered: look at status.
    * @param to a number with country code, a SIP address, or the name of a SIP user; or up to 50 of them. A list within the list rings at once
    */
-  dial(to: string | (string | string[])[], options?: DialOptions): Promise<DialResult>
+  dial(to: string | number | (string | number | (string | number)[])[], options?: DialOptions): Promise<DialResult>
   /**
    * Hands the call over. With warm: the other is rung while the caller waits, and the promise settles once the two talk, or rejects with
    * a TransferError and the call goes on as before. Without: a connect to them takes the place of what is performed, as perform does. When the two have talked the call ends.
    * @param to a number with country code, a SIP address, or the name of a SIP user
    */
-  transfer(to: string, options?: TransferOptions): Promise<void>
+  transfer(to: string | number, options?: TransferOptions): Promise<void>
   /** The same as perform. */
   transfer(document: Reply): Promise<void>
   /** Asks the caller's phone to call somebody else itself (SIP REFER) and then ends the call. Rejects when the phone does not do it. */
@@ -424,6 +424,12 @@ interface HangupError extends Error {
   readonly code: HangupCause
 }
 
+/** What a verb under way rejects with when something else took its place: perform, a transfer, the REST API. A script may leave it uncaught: it then ends normally. */
+interface ReplacedError extends Error {
+  readonly name: 'ReplacedError'
+  readonly code: 'REPLACED'
+}
+
 /** What carries the call cannot do this. */
 interface UnsupportedError extends Error {
   readonly name: 'UnsupportedError'
@@ -502,9 +508,9 @@ interface OtherCall extends CallVerbs {
 /** The call to place. */
 interface MakeCallOptions {
   /** Whom to call: a number with country code, a SIP address, or the name of a SIP user. */
-  to: string
+  to: string | number
   /** The number that they see. */
-  from?: string
+  from?: string | number
   /** What is performed when they answer. Functions cannot stand in it. Without it this app's answer decides. */
   pcmo?: Reply
   /** What travels with the call: text, or an object that becomes JSON; at most 8 KiB. */
