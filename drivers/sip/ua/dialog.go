@@ -320,7 +320,7 @@ func (d *Dialog) lost(err error) {
 	// The other side may believe that it has a call.
 	if !d.agent.spawn(func() {
 		defer d.agent.forget(d)
-		ctx, cancel := context.WithTimeout(context.Background(), t2)
+		ctx, cancel := d.agent.open(context.Background(), t2)
 		defer cancel()
 		_, _ = d.ask(ctx, msg.BYE, func(req *msg.Request) {
 			req.AppendHeader(msg.NewHeader("Reason", `Q.850;cause=102;text="RECOVERY_ON_TIMER_EXPIRE"`))
@@ -360,6 +360,22 @@ func (d *Dialog) takes(method msg.RequestMethod) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return lists(d.allows, string(method))
+}
+
+// inDialog returns the dialog that a request belongs to, with its handling locked. Where there is none, or the request
+// is out of order (RFC 3261 section 12.2.2), it is answered and ok is false.
+func (a *Agent) inDialog(req *msg.Request, tx msg.ServerTransaction) (d *Dialog, ok bool) {
+	if d = a.dialog(req); d == nil {
+		a.respond(tx, req, 481, "Call/Transaction Does Not Exist")
+		return nil, false
+	}
+	d.handling.Lock()
+	if d.refresh(req) {
+		return d, true
+	}
+	d.handling.Unlock()
+	a.respond(tx, req, 500, "CSeq Out Of Order")
+	return nil, false
 }
 
 func (a *Agent) onBye(req *msg.Request, tx msg.ServerTransaction) {

@@ -35,17 +35,11 @@ func (d *Dialog) SendDigit(ctx context.Context, digit byte, length time.Duration
 
 // onInfo takes keys: application/dtmf-relay and application/dtmf.
 func (a *Agent) onInfo(req *msg.Request, tx msg.ServerTransaction) {
-	d := a.dialog(req)
-	if d == nil {
-		a.respond(tx, req, 481, "Call/Transaction Does Not Exist")
+	d, ok := a.inDialog(req, tx)
+	if !ok {
 		return
 	}
-	d.handling.Lock()
 	defer d.handling.Unlock()
-	if !d.refresh(req) {
-		a.respond(tx, req, 500, "CSeq Out Of Order")
-		return
-	}
 	kind := ""
 	if h := req.ContentType(); h != nil {
 		kind = h.Value()

@@ -1,7 +1,6 @@
 package ua
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -39,7 +38,7 @@ func (c *outgoing) acknowledge(d *Dialog, res *msg.Response) bool {
 	d.mu.Unlock()
 	rack := fmt.Sprintf("%d %d INVITE", n, res.CSeq().SeqNo)
 	c.agent.spawn(func() {
-		ctx, cancel := context.WithTimeout(d.over, timeout)
+		ctx, cancel := c.agent.open(d.over, timeout)
 		defer cancel()
 		if res, err := d.ask(ctx, msg.PRACK, func(req *msg.Request) { req.AppendHeader(msg.NewHeader("RAck", rack)) }); err != nil {
 			c.agent.log.Debug("a PRACK was not answered", "call_id", d.ID(), "error", err)
@@ -112,17 +111,11 @@ func (i *Invitation) transmit(r *reliableOut) {
 
 // onPrack takes the acknowledgement of a reliable provisional response.
 func (a *Agent) onPrack(req *msg.Request, tx msg.ServerTransaction) {
-	d := a.dialog(req)
-	if d == nil {
-		a.respond(tx, req, 481, "Call/Transaction Does Not Exist")
+	d, ok := a.inDialog(req, tx)
+	if !ok {
 		return
 	}
-	d.handling.Lock()
 	defer d.handling.Unlock()
-	if !d.refresh(req) {
-		a.respond(tx, req, 500, "CSeq Out Of Order")
-		return
-	}
 	i := d.inv
 	if i == nil {
 		a.respond(tx, req, 481, "Call/Transaction Does Not Exist")

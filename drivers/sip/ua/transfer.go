@@ -141,17 +141,11 @@ func (t Transfer) target() (string, error) {
 
 // onNotify takes the news of a transfer.
 func (a *Agent) onNotify(req *msg.Request, tx msg.ServerTransaction) {
-	d := a.dialog(req)
-	if d == nil {
-		a.respond(tx, req, 481, "Subscription Does Not Exist")
+	d, ok := a.inDialog(req, tx)
+	if !ok {
 		return
 	}
-	d.handling.Lock()
 	defer d.handling.Unlock()
-	if !d.refresh(req) {
-		a.respond(tx, req, 500, "CSeq Out Of Order")
-		return
-	}
 	event, params, _ := strings.Cut(text(req, "Event", "o"), ";")
 	if !strings.EqualFold(strings.TrimSpace(event), "refer") {
 		a.respond(tx, req, 489, "Bad Event", msg.NewHeader("Allow-Events", "refer"))
