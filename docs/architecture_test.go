@@ -22,6 +22,7 @@ var arrows = map[string][]string{
 	"drivers":                 {"drivers", "call", "pcmo", "audio"},
 	"server":                  {"call", "pcmo", "server"},
 	"webapp":                  {"call", "pcmo"},
+	"testrunner":              {"runtime", "call", "drivers/sim", "bindings"},
 	"journal":                 {"call", "pcmo", "runtime", "bindings/kv"}, // it implements what these declare
 	"config":                  {"runtime", "bindings/fetch/outbound"},     // for their defaults
 	"stdlib":                  {},

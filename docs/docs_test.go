@@ -4,6 +4,7 @@ package docs_test
 import (
 	"encoding/json"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -25,7 +26,9 @@ import (
 	"github.com/piopiy/piopiyd/docs/blocks"
 	"github.com/piopiy/piopiyd/drivers/sim"
 	"github.com/piopiy/piopiyd/runtime"
+	"github.com/piopiy/piopiyd/scripts"
 	"github.com/piopiy/piopiyd/stdlib"
+	"github.com/piopiy/piopiyd/testrunner"
 )
 
 // pages are the texts whose blocks are tested.
@@ -49,6 +52,10 @@ func TestBlocks(t *testing.T) {
 			if len(b.Notes) == 1 && strings.HasPrefix(b.Notes[0], "for Node: ") {
 				continue // no call script; the file named runs it
 			}
+			if len(b.Notes) == 1 && strings.HasPrefix(b.Notes[0], "tests of ") {
+				t.Run(b.Place, func(t *testing.T) { tested(t, b, strings.TrimPrefix(b.Notes[0], "tests of ")) })
+				continue
+			}
 			switch b.Language {
 			case "ts", "js":
 				t.Run(b.Place, func(t *testing.T) { script(t, b) })
@@ -66,6 +73,33 @@ func TestBlocks(t *testing.T) {
 			default:
 				t.Errorf("%s: a block of kind %q is tested by nobody", b.Place, b.Language)
 			}
+		}
+	}
+}
+
+// tested runs a block that stands beside a template.
+func tested(t *testing.T, b blocks.Block, template string) {
+	app, err := fs.ReadFile(scripts.Files(), template+"/main.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	report, err := testrunner.Run(t.Context(), testrunner.Options{
+		Files: fstest.MapFS{template + "/main.ts": {Data: app}, template + "/block.test.ts": {Data: []byte(b.Text)}},
+		Runtime: func(live *call.Live) (runtime.Config, error) {
+			modules, err := bindings.Standard(bindings.Options{})
+			return runtime.Config{Callbacks: bindcall.Callbacks, Modules: modules, Stdlib: stdlib.Files(), Logger: quiet}, err
+		},
+		Handler: func(rt *runtime.Runtime, live *call.Live) call.Handler {
+			return bindcall.NewHandler(bindcall.Options{Runtime: rt, Live: live, Logger: quiet})
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range report.Results {
+		if r.Status != testrunner.Passed {
+			t.Errorf("%s: %s\n%v", r.Name, strings.Join(r.Problems, "\n"), r.Calls)
 		}
 	}
 }

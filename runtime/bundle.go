@@ -90,7 +90,7 @@ func (rt *Runtime) build(app string, settings Settings, files fs.FS, entry strin
 		// The names that errors show are paths below the scripts root.
 		v.sourceMap = strings.ReplaceAll(string(file.Contents), `"scripts:`, `"`)
 	}
-	return v, v.compile()
+	return v, v.compile(rt.cfg.Coverage)
 }
 
 // moduleSyntax finds an import or export declaration. Where it errs, the bundle is right all the same, and slower.

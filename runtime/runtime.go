@@ -60,6 +60,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Observer is told of births, ends, faults and reloads, for metrics. Optional.
 	Observer Observer
+	// Coverage, where set, notes which lines of scripts run. It is for tests.
+	Coverage *Coverage
 }
 
 // Settings are an app's own settings. They are inputs of its versions: changing them makes a new one.

@@ -142,14 +142,17 @@ func (v *Version) sourceLine(p Position) string {
 	return ""
 }
 
-// compile parses and compiles the bundle once for all sessions.
-func (v *Version) compile() error {
+// compile parses and compiles the bundle once for all sessions. cover, where set, notes what runs.
+func (v *Version) compile(cover *Coverage) error {
 	sourceMap := func(string) ([]byte, error) { return []byte(v.sourceMap), nil }
 	ast, err := goja.Parse(v.app+".bundle.js", v.code+"\n//# sourceMappingURL=map", parser.WithSourceMapLoader(sourceMap))
 	if err != nil {
 		return &Fault{Kind: FaultException, Name: "SyntaxError", Message: err.Error()}
 	}
 	v.regexps = guard.HasRegexp(ast)
+	if cover != nil && v.settings.Isolation != Frozen {
+		cover.instrument(ast)
+	}
 	v.program, err = goja.CompileAST(ast, false)
 	if err != nil {
 		return &Fault{Kind: FaultException, Name: "SyntaxError", Message: err.Error()}
@@ -210,5 +213,5 @@ func restoreVersion(s StoredVersion) (*Version, error) {
 		app: s.App, id: s.ID, created: s.Created, settings: b.Settings, exports: b.Exports, inputs: b.Inputs,
 		code: b.Code, sourceMap: b.Map, warnings: b.Warnings, drained: make(chan struct{}),
 	}
-	return v, v.compile()
+	return v, v.compile(nil)
 }

@@ -30,6 +30,11 @@ func (s *Session) start() error {
 		if err := s.vm.GlobalObject().SetPrototype(s.vm.NewDynamicObject(lazyGlobals{func() *Session { return s }})); err != nil {
 			return err
 		}
+		if cover := s.rt.cfg.Coverage; cover != nil {
+			if err := cover.attach(s.vm); err != nil {
+				return err
+			}
+		}
 		for _, i := range s.rt.inst {
 			if err := i.Install(s); err != nil {
 				return err

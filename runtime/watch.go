@@ -38,13 +38,57 @@ func (rt *Runtime) Watch(ctx context.Context, dir string) error {
 		return err
 	}
 	w := &watcher{rt: rt, dir: dir, watched: map[string]bool{}}
-	w.events, err = fsnotify.NewWatcher()
+	w.apply = w.update
+	return w.begin(ctx)
+}
+
+// Follow looks at a folder as Watch does, and loads nothing: changed is told of the paths of files that are new, gone or
+// other than before, once the files have been quiet, until ctx ends or the Runtime is closed. It returns once it has
+// looked at the folder for the first time.
+func (rt *Runtime) Follow(ctx context.Context, dir string, changed func(paths []string)) error {
+	dir, err := filepath.Abs(dir)
 	if err != nil {
-		rt.log.Warn("file events are not available; edits are found by polling", "error", err, "every", pollInterval)
+		return err
+	}
+	w := &watcher{rt: rt, dir: dir, watched: map[string]bool{}}
+	w.apply = func(_ context.Context, now tree) error {
+		paths := slices.Sorted(maps.Keys(w.differences(now)))
+		w.last = now
+		if len(paths) > 0 {
+			changed(paths)
+		}
+		return nil
+	}
+	return w.begin(ctx)
+}
+
+// begin takes the first look and goes on to follow.
+func (w *watcher) begin(ctx context.Context) (err error) {
+	if w.events, err = fsnotify.NewWatcher(); err != nil {
+		w.rt.log.Warn("file events are not available; edits are found by polling", "error", err, "every", pollInterval)
 	}
 	first := w.scan(ctx)
-	rt.background.Go(func() { w.follow(ctx) })
+	w.rt.background.Go(func() { w.follow(ctx) })
 	return first
+}
+
+// differences lists the paths whose stamps differ between the last look and now; at the first look, none.
+func (w *watcher) differences(now tree) map[string]bool {
+	changed := map[string]bool{}
+	if w.last.files == nil {
+		return changed
+	}
+	for path, s := range now.files {
+		if old, ok := w.last.files[path]; !ok || old != s {
+			changed[path] = true
+		}
+	}
+	for path := range w.last.files {
+		if _, ok := now.files[path]; !ok {
+			changed[path] = true
+		}
+	}
+	return changed
 }
 
 // watcher follows one scripts folder. Events are only ever a hint to look again.
@@ -55,6 +99,7 @@ type watcher struct {
 	watched map[string]bool
 	warned  bool
 	last    tree
+	apply   func(ctx context.Context, now tree) error // what a look is for
 }
 
 func (w *watcher) follow(ctx context.Context) {
@@ -128,8 +173,8 @@ func (w *watcher) scan(ctx context.Context) error {
 	}
 }
 
-// apply rebuilds the apps that the difference between two looks can concern.
-func (w *watcher) apply(ctx context.Context, now tree) error {
+// update rebuilds the apps that the difference between two looks can concern.
+func (w *watcher) update(ctx context.Context, now tree) error {
 	files, done, err := Dir(w.dir).Open()
 	if err != nil {
 		return err

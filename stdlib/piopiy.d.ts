@@ -1578,3 +1578,134 @@ interface VoiceActivityOptions {
   /** What ends it in any case (default 30 s). */
   maxLength?: Duration
 }
+
+//# Tests: piopiy/test
+// For files named NAME.test.ts or NAME.test.js beside your apps, which `piopiyd test` runs in the simulator, on virtual time: half an hour of a call takes milliseconds. Apps cannot import it. Each test begins with the top level of its file anew, an empty kv, the app's own env, a Monday at 09:00 UTC, and no network. Dead air of 10 s, calls that go in a circle or that nobody ends, faults of the script and fetches without a stub fail a test without being asked.
+
+declare module 'piopiy/test' {
+  /** Declares a test; test.skip leaves it out, and where a file has a test.only the others are left out. */
+  export const test: ((name: string, run: () => unknown) => void) & { readonly skip: (name: string, run: () => unknown) => void, readonly only: (name: string, run: () => unknown) => void }
+  /** Calls an app; without a name, the one that the test file stands beside. */
+  export function call(app?: string, options?: TestCallOptions): Promise<TestCall>
+  export function call(options: TestCallOptions): Promise<TestCall>
+  /** Answers what apps fetch. A text stands for one URL with any query; the newest stub that fits answers. */
+  export function stubFetch(url: string | RegExp, reply?: StubReply | ((request: StubRequest) => StubReply | Promise<StubReply>)): FetchStub
+  /** Changes the env of apps that are called from now on; undefined takes a value away. */
+  export function setEnv(values: Record<string, string | undefined>): void
+  /** Sets the clock, while no call is under way: '2026-11-23T09:00+05:30', a Date, or milliseconds since 1970. */
+  export function at(time: string | number | Date): void
+  /** Lets virtual time pass. */
+  export function wait(time: Duration): Promise<void>
+  /** Says what a value must be. */
+  export function expect(actual: unknown): Expectation
+
+  export interface TestCallOptions {
+    from?: string
+    to?: string
+    direction?: 'inbound' | 'outbound'
+    /** What travels with the call: text, or an object that becomes JSON. */
+    extraParams?: string | object
+    /** What becomes of the legs that the app dials, where dials() does not say it (default: each answers after 3 s and hangs up after 20 s). */
+    callee?: TestCallee
+    /** The same for single numbers and SIP users. */
+    callees?: Record<string, TestCallee>
+    /** Lets the script fail: the fault policy is what is tested. */
+    allowFaults?: boolean
+  }
+
+  /** What becomes of a leg; with after, how long it rings, and talk, how long who answered stays. */
+  export type TestCallee = TestOutcome | { outcome?: TestOutcome, after?: Duration, talk?: Duration }
+  export type TestOutcome = 'answers' | 'busy' | 'no-answer' | 'rejects' | 'unreachable' | 'voicemail'
+
+  /** A call under way, as its caller lives through it. Steps look on from where the last one found something, so that their order is the order of events. A step that the call ends without fails the test. */
+  export interface TestCall {
+    readonly id: string
+    readonly app: string
+    readonly from: string
+    readonly to: string
+    /** How the call ended; undefined before. */
+    readonly ended: TestEnding | undefined
+    /** All that was said and played to the caller so far. */
+    readonly heard: string[]
+    /** All that happened so far, as `piopiyd call --json` shows it. */
+    readonly transcript: any[]
+    /** Waits until the caller hears a text, or a file by its name or URL, and returns the whole. */
+    hears(what: string | RegExp): Promise<string>
+    /** Presses keys, shortly after what is heard now or so long from now, and waits until the app has taken them. */
+    press(keys: string, options?: { after?: Duration }): Promise<void>
+    /** Says words, and waits until the app has heard them. */
+    says(words: string, options?: { after?: Duration }): Promise<void>
+    /** Waits until the app has asked for something in vain. */
+    staysSilent(): Promise<void>
+    /** The caller hangs up, once he has thought or so long from now. Waits for the end of the call, like ends(). */
+    hangsUp(options?: { after?: Duration }): Promise<TestEnding>
+    /** Waits until the call is over and its events and CDRs are delivered. */
+    ends(): Promise<TestEnding>
+    /** Waits until a number or SIP user is dialled; what becomes of the leg is said by a method of what it returns. */
+    dials(to?: string | RegExp): TestDial
+    /** Waits until the caller talks with a callee. */
+    talks(): Promise<void>
+    /** Waits until a recording begins. */
+    records(): Promise<void>
+    /** Waits until the call joins a conference. */
+    joins(room?: string | RegExp): Promise<void>
+    /** Waits until a media WebSocket is opened. */
+    streams(url?: string | RegExp): Promise<void>
+    /** Waits until the caller is referred to somebody. */
+    refers(to?: string | RegExp): Promise<void>
+  }
+
+  /** A leg that is expected to be dialled. */
+  export interface TestDial extends PromiseLike<void> {
+    answers(options?: { after?: Duration, talk?: Duration }): Promise<void>
+    busy(options?: { after?: Duration }): Promise<void>
+    noAnswer(): Promise<void>
+    rejects(options?: { after?: Duration }): Promise<void>
+    unreachable(): Promise<void>
+    /** An answering machine takes the call. */
+    voicemail(options?: { after?: Duration, talk?: Duration }): Promise<void>
+  }
+
+  export interface TestEnding {
+    readonly by: 'caller' | 'callee' | 'app' | 'platform'
+    readonly cause: string
+    /** How long the call was, in seconds. */
+    readonly after: number
+    /** What went wrong, where something did. */
+    readonly error?: string
+  }
+
+  /** A reply to a fetch: a status, a body, a Response, or its parts. With error the fetch fails as if the network did; delay lets virtual time pass. */
+  export type StubReply = number | string | Response | { status?: number, headers?: Record<string, string>, body?: string, json?: unknown, delay?: Duration, error?: string }
+
+  /** What an app sent. */
+  export interface StubRequest {
+    readonly url: string
+    readonly method: string
+    readonly headers: Record<string, string>
+    readonly body: string
+    /** The body, where it is JSON. */
+    readonly json?: any
+  }
+
+  export interface FetchStub {
+    /** What it was asked so far. */
+    readonly requests: StubRequest[]
+  }
+
+  export interface Expectation {
+    readonly not: Expectation
+    /** The same value. */
+    toBe(expected: unknown): void
+    /** The same structure. */
+    toEqual(expected: unknown): void
+    /** A text that holds a part or fits a RegExp; an object with at least these properties. */
+    toMatch(expected: string | RegExp | object): void
+    toContain(expected: unknown): void
+    toBeTruthy(): void
+    toBeUndefined(): void
+    toBeGreaterThan(expected: number): void
+    toBeLessThan(expected: number): void
+    toThrow(expected?: string | RegExp): void
+  }
+}

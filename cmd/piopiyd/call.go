@@ -20,7 +20,7 @@ import (
 type callCommand struct {
 	App         string        `arg:"" help:"The app, or one of its configured numbers."`
 	Press       string        `placeholder:"KEYS" help:"What the caller presses at each prompt, separated by commas: 1  12#  - (silence)  x (hangs up)  1@2s (two seconds into the prompt)."`
-	Callee      []string      `placeholder:"WHAT" help:"What becomes of dialled numbers: answers, busy, no-answer, rejects or unreachable; with @5s after how long, answers/30s how long the talk is, +1415…=busy for one number. May be repeated."`
+	Callee      []string      `placeholder:"WHAT" help:"What becomes of dialled numbers: answers, busy, no-answer, rejects, unreachable or voicemail; with @5s after how long, answers/30s how long the talk is, +1415…=busy for one number. May be repeated."`
 	From        string        `placeholder:"NUMBER" help:"The caller's number (default 15550001111)."`
 	To          string        `placeholder:"NUMBER" help:"The dialled number (default the app's first, or 15550002222)."`
 	HangupAfter time.Duration `placeholder:"TIME" help:"Let the caller hang up so long after the call's beginning."`

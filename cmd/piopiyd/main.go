@@ -41,6 +41,7 @@ type commands struct {
 	Init     initCommand     `cmd:"" help:"Begin with a template."`
 	Types    typesCommand    `cmd:"" help:"Write what an editor needs to complete and check scripts."`
 	Call     callCommand     `cmd:"" help:"Play a simulated call in the terminal, on a virtual clock."`
+	Test     testCommand     `cmd:"" help:"Run the tests beside the scripts, in the simulator."`
 	Run      runCommand      `cmd:"" help:"Call a function that a script exports, such as one that places a call, and print its result."`
 	Calls    callsCommand    `cmd:"" help:"List recent calls."`
 	Timeline timelineCommand `cmd:"" help:"Show the journal of a call: all that entered and left the script."`

@@ -20,6 +20,8 @@ type Caller struct {
 	// Press is what the caller does at each prompt that asks for digits, replays included. After the last one
 	// he is silent.
 	Press []Press
+	// Controller, where set, acts for the caller instead.
+	Controller Controller
 	// HangupAfter is when the caller has had enough, counted from the call's beginning; 0 is never.
 	HangupAfter time.Duration
 	// Callee is what becomes of the legs that the app dials; Callees is the same for single numbers and SIP users.
@@ -62,6 +64,8 @@ const (
 	Rejects  Outcome = "rejects"
 	// Unreachable fails at once, without ringing.
 	Unreachable Outcome = "unreachable"
+	// Voicemail is an answering machine: it answers, unless machines are looked for or a key must be pressed.
+	Voicemail Outcome = "voicemail"
 )
 
 const (
@@ -78,16 +82,21 @@ func (c *Caller) callee(to string) Callee {
 	if !ok {
 		model = c.Callee
 	}
-	if model.Outcome == "" {
-		model.Outcome = Answers
+	return model.complete()
+}
+
+// complete puts the defaults in place.
+func (c Callee) complete() Callee {
+	if c.Outcome == "" {
+		c.Outcome = Answers
 	}
-	if model.After <= 0 {
-		model.After = defaultRing
+	if c.After <= 0 {
+		c.After = defaultRing
 	}
-	if model.Talk <= 0 {
-		model.Talk = defaultTalk
+	if c.Talk <= 0 {
+		c.Talk = defaultTalk
 	}
-	return model
+	return c
 }
 
 // cause is what the carrier reports for an outcome that is not an answer.
@@ -99,6 +108,8 @@ func (o Outcome) cause() string {
 		return call.CauseRejected
 	case Unreachable:
 		return call.CauseUnreachable
+	case machineFound:
+		return call.CauseMachine
 	}
 	return call.CauseNoAnswer
 }

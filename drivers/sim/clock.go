@@ -87,6 +87,23 @@ func (c *Clock) Advance(d time.Duration) {
 	<-reached
 }
 
+// Start lets time run, also while no call is under way, until stop is called. The caller need not be at work.
+func (c *Clock) Start() (stop func()) {
+	c.move()
+	return sync.OnceFunc(c.pause)
+}
+
+// Set puts the clock to another time at once. What waits for time goes on to wait as long as it had to.
+func (c *Clock) Set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	by := t.Sub(c.now)
+	c.now = t
+	for _, timer := range c.timers {
+		timer.due = timer.due.Add(by)
+	}
+}
+
 // Sleep lets d of virtual time pass for a caller who is at work, such as a handler. It returns early, with the
 // context's cause, when ctx ends.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {

@@ -94,6 +94,7 @@ func (l *line) Announce(ctx context.Context, p call.Prompt, to call.Leg) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
+	defer l.busy()()
 	length := l.driver.length(p)
 	l.add(Entry{Kind: Announced, Prompt: p, Length: length, Leg: to})
 	return l.clock.Sleep(ctx, length)
@@ -126,6 +127,7 @@ func (l *line) Hold(ctx context.Context, held bool, _ call.Prompt) error {
 		return err
 	}
 	l.add(Entry{Kind: Held, Status: onOff(held)})
+	l.hold(held)
 	return nil
 }
 
@@ -146,7 +148,7 @@ func (l *line) Refer(ctx context.Context, to call.Target) error {
 		name = to.Number.Digits()
 	}
 	l.add(Entry{Kind: Referred, To: name})
-	if model := l.who.callee(name); model.Outcome != Answers {
+	if model := l.callee(name); model.Outcome != Answers && model.Outcome != Voicemail {
 		return fmt.Errorf("%s did not take the call: %s", name, model.Outcome.cause())
 	}
 	return nil
@@ -157,6 +159,7 @@ func (l *line) Join(ctx context.Context, room string, _ call.JoinOptions) error 
 	if err := ended(ctx); err != nil {
 		return err
 	}
+	defer l.busy()()
 	began := l.clock.Now()
 	l.add(Entry{Kind: Joined, To: room})
 	err := l.rest(ctx, l.clock.newGate())

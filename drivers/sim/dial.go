@@ -21,6 +21,8 @@ func (l *line) Dial(ctx context.Context, d call.Dial) ([]call.DialOutcome, error
 	if err := ended(ctx); err != nil {
 		return nil, err
 	}
+	defer l.busy()()
+	l.settle()
 	began := l.clock.Now()
 	parties := make([]party, len(d.Targets))
 	outcomes := make([]call.DialOutcome, len(d.Targets))
@@ -29,7 +31,12 @@ func (l *line) Dial(ctx context.Context, d call.Dial) ([]call.DialOutcome, error
 		if t.Type == pcmo.TargetPSTN {
 			to = t.Number.Digits()
 		}
-		parties[i] = party{to: to, model: l.who.callee(to)}
+		parties[i] = party{to: to, model: l.callee(to)}
+		if m := &parties[i].model; m.Outcome == Voicemail && d.DetectMachine {
+			m.Outcome = machineFound
+		} else if m.Outcome == Voicemail && d.Accept != "" {
+			m.Outcome = Rejects
+		}
 		parties[i].due = parties[i].model.After
 		outcomes[i] = call.DialOutcome{LegID: l.driver.opts.NewID(), Status: call.StatusMissed, Started: began}
 		l.add(Entry{Kind: Dialling, To: to, From: d.CallerID, Timeout: d.Timeout})
@@ -53,12 +60,12 @@ func (l *line) Dial(ctx context.Context, d call.Dial) ([]call.DialOutcome, error
 		if i == winner {
 			o.Status, o.Answered = call.StatusAnswered, l.clock.Now()
 			l.legs[o.LegID] = p.model
-			l.add(Entry{Kind: Dialled, To: p.to, Status: string(Answers)})
+			l.add(Entry{Kind: Dialled, To: p.to, Status: string(p.model.Outcome)})
 			continue
 		}
 		o.Ended = began.Add(min(p.due, length))
 		switch {
-		case p.due <= length && p.model.Outcome != Answers && p.model.Outcome != NoAnswer:
+		case p.due <= length && !p.model.takes() && p.model.Outcome != NoAnswer:
 			o.Cause = p.model.Outcome.cause()
 		case err != nil:
 			o.Cause = call.CauseCancelled
@@ -72,13 +79,31 @@ func (l *line) Dial(ctx context.Context, d call.Dial) ([]call.DialOutcome, error
 	return outcomes, err
 }
 
+// machineFound is an answering machine where one is looked for.
+const machineFound Outcome = "machine"
+
+// takes reports whether the callee takes the call.
+func (c Callee) takes() bool { return c.Outcome == Answers || c.Outcome == Voicemail }
+
+// callee returns what becomes of a leg to a number or user.
+func (l *line) callee(to string) Callee {
+	if l.who.Controller == nil {
+		return l.who.callee(to)
+	}
+	l.settle()
+	if model, ok := l.who.Controller.Dialled(to); ok {
+		return model.complete()
+	}
+	return l.who.callee(to)
+}
+
 // race returns who answers first, or -1, and when the ringing is over.
 func race(parties []party, timeout time.Duration) (winner int, length time.Duration) {
 	winner = -1
 	for i, p := range parties {
 		due := min(p.due, timeout)
 		switch {
-		case p.model.Outcome == Answers && p.due <= timeout:
+		case p.model.takes() && p.due <= timeout:
 			if winner < 0 || due < parties[winner].due {
 				winner = i
 			}
@@ -105,6 +130,7 @@ func (l *line) Bridge(ctx context.Context, legID string, limit time.Duration) (c
 	if length > limit {
 		length, ending = limit, call.Ending{By: call.SidePlatform, Cause: call.CauseTimeLimit}
 	}
+	defer l.busy()()
 	began := l.clock.Now()
 	l.add(Entry{Kind: Bridged})
 	err := l.Wait(ctx, length)

@@ -32,6 +32,9 @@ type Options struct {
 	// MaxSteps and MaxDuration end calls that lead nowhere: 500 actions and plays, 4 h of virtual time.
 	MaxSteps    int
 	MaxDuration time.Duration
+	// MaxQuiet, where set, ends calls in which a caller who was answered hears nothing for so long, while nothing is
+	// asked, recorded, bridged or streamed.
+	MaxQuiet time.Duration
 	// Length returns how long a prompt takes. nil or a result of 0 leaves it to [SpeechLength] and 5 s for audio.
 	Length func(call.Prompt) time.Duration
 	// StreamFor is how long a media WebSocket stays open that the app does not serve itself: 30 s.
@@ -95,6 +98,9 @@ func (d *Driver) Call(ctx context.Context, h call.Handler, who Caller) (*Transcr
 	ctx, l.cancel = context.WithCancelCause(ctx)
 	l.ctx = ctx
 	defer l.cancel(context.Canceled)
+	if who.Controller != nil {
+		who.Controller.Began(&Hand{l})
+	}
 	l.add(Entry{Kind: Began, Call: c.ID, App: c.App, From: c.From, To: c.To})
 
 	limit := clock.AfterFunc(d.opts.MaxDuration, func() {
@@ -115,7 +121,11 @@ func (d *Driver) Call(ctx context.Context, h call.Handler, who Caller) (*Transcr
 	if !l.mail.wait(callbackLimit) {
 		l.add(Entry{Kind: Problem, Error: "an event or cdr callback was still at work a minute after the call"})
 	}
-	return l.transcript(ending), cutShort(ctx)
+	transcript := l.transcript(ending)
+	if who.Controller != nil {
+		who.Controller.Over(transcript)
+	}
+	return transcript, cutShort(ctx)
 }
 
 // callbackLimit is how long callbacks may take after the end of a call, in virtual time.

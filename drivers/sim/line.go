@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,18 +23,21 @@ type line struct {
 	cancel  context.CancelCauseFunc
 	mail    mail
 
-	mu      sync.Mutex
-	entries []Entry
-	over    bool
-	dead    DeadEnd
-	resting *gate
-	streams []*stream
-	tape    tape
+	mu       sync.Mutex
+	entries  []Entry
+	over     bool
+	dead     DeadEnd
+	resting  *gate
+	streams  []*stream
+	tape     tape
+	quiet    quiet
+	keys     []keyPress
+	fresh    *gate     // where somebody waits for a key
+	soundEnd time.Time // until when the caller hears something
 
 	// Owned by the performer's goroutine.
 	answered bool
 	script   []Press
-	keys     []keyPress
 	legs     map[string]Callee
 }
 
@@ -43,6 +47,7 @@ type keyPress struct {
 	key    byte
 	words  string // what is said instead
 	hangup bool
+	taken  func() // called when the app has it; may be nil
 }
 
 func newLine(d *Driver, h call.Handler, c *call.Call, who *Caller) *line {
@@ -63,6 +68,9 @@ func (l *line) add(e Entry) {
 	l.entries = append(l.entries, e)
 	if l.driver.opts.Observe != nil {
 		l.driver.opts.Observe(e)
+	}
+	if l.who.Controller != nil {
+		l.who.Controller.Happened(e)
 	}
 }
 
@@ -94,6 +102,7 @@ func (l *line) end(by call.Side, cause string, dead DeadEnd) {
 	}
 	resting := l.resting
 	l.over, l.dead = true, dead
+	l.listen()
 	l.mu.Unlock()
 	l.cancel(&call.HangupError{By: by, Cause: cause})
 	l.clock.raise()
@@ -120,20 +129,60 @@ func (l *line) rest(ctx context.Context, g *gate) error {
 	return ended(ctx)
 }
 
-// Wait lets d pass.
+// Wait lets d pass. While a recording runs, the caller leaves a message in it.
 func (l *line) Wait(ctx context.Context, d time.Duration) error {
+	l.mu.Lock()
+	records := l.tape.on
+	l.mu.Unlock()
+	if records {
+		defer l.busy()()
+	}
 	l.mail.wait(0)
 	if err := ended(ctx); err != nil || d <= 0 {
 		return err
 	}
-	g := l.clock.newGate()
+	return l.pass(ctx, l.clock.newGate(), d)
+}
+
+// pass lets d pass, or less if somebody opens the gate.
+func (l *line) pass(ctx context.Context, g *gate, d time.Duration) error {
 	t := l.clock.AfterFunc(d, g.open)
 	defer t.Stop()
 	return l.rest(ctx, g)
 }
 
-func (l *line) waitUntil(ctx context.Context, t time.Time) error {
-	return l.Wait(ctx, t.Sub(l.clock.Now()))
+// nextKey waits for a key until the deadline and takes it; nil when none has come.
+func (l *line) nextKey(ctx context.Context, deadline time.Time) (*keyPress, error) {
+	for {
+		l.mail.wait(0)
+		if err := ended(ctx); err != nil {
+			return nil, err
+		}
+		g, until := l.clock.newGate(), deadline
+		now := l.clock.Now()
+		l.mu.Lock()
+		if len(l.keys) > 0 && !l.keys[0].at.After(deadline) {
+			if until = l.keys[0].at; !until.After(now) {
+				k := l.keys[0]
+				l.keys = l.keys[1:]
+				l.mu.Unlock()
+				return &k, nil
+			}
+		}
+		if !until.After(now) {
+			l.mu.Unlock()
+			return nil, nil
+		}
+		l.fresh = g
+		l.mu.Unlock()
+		err := l.pass(ctx, g, until.Sub(now))
+		l.mu.Lock()
+		l.fresh = nil
+		l.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+	}
 }
 
 // ended is the reason why a call's context is over, or nil.
@@ -151,6 +200,10 @@ func (l *line) Answer(ctx context.Context) error {
 	}
 	l.answered = true
 	l.add(Entry{Kind: Answered})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.quiet.answered = true
+	l.listen()
 	return nil
 }
 
@@ -159,7 +212,12 @@ func (l *line) Play(ctx context.Context, p call.Prompt) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
+	if !p.IsSilence() {
+		defer l.busy()()
+	}
 	length := l.driver.length(p)
+	l.sounding(length)
+	defer l.sounding(0)
 	l.add(Entry{Kind: Heard, Prompt: p, Length: length})
 	return l.Wait(ctx, length)
 }
@@ -169,17 +227,24 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 	if err := ended(ctx); err != nil {
 		return call.Gathered{}, err
 	}
-	if g.Flush {
-		l.keys = nil
+	defer l.busy()()
+	l.mu.Lock()
+	if g.Flush { // but for the keys that a controller's caller is about to press
+		now := l.clock.Now()
+		l.keys = slices.DeleteFunc(l.keys, func(k keyPress) bool { return l.who.Controller == nil || !k.at.After(now) })
 	}
+	pressed := len(l.keys) > 0
+	l.mu.Unlock()
 	began := l.clock.Now()
 	length := l.driver.length(g.Prompt)
 	promptEnd := began.Add(length)
+	l.sounding(length)
+	defer l.sounding(0)
 	if !g.Prompt.IsSilence() {
 		l.add(Entry{Kind: Heard, Prompt: g.Prompt, Length: length})
 	}
 	l.add(Entry{Kind: Asked, MaxDigits: g.MaxDigits, Timeout: g.FirstDigit, Attempt: g.Attempt, Attempts: g.Attempts})
-	if len(l.keys) == 0 {
+	if !pressed {
 		l.plan(began, promptEnd)
 	}
 	var got call.Gathered
@@ -196,18 +261,13 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 		}
 	}
 	for len(got.Digits) < g.MaxDigits || g.SpeechOnly {
-		if len(l.keys) == 0 || l.keys[0].at.After(deadline) {
-			err := l.waitUntil(ctx, deadline)
+		k, err := l.nextKey(ctx, deadline)
+		if k == nil {
 			if err == nil || got.Digits != "" {
 				note()
 			}
 			return got, err
 		}
-		k := l.keys[0]
-		if err := l.waitUntil(ctx, k.at); err != nil {
-			return call.Gathered{}, err
-		}
-		l.keys = l.keys[1:]
 		if k.hangup {
 			l.end(call.SideCaller, call.CauseNormal, "")
 			return call.Gathered{}, ended(ctx)
@@ -217,12 +277,14 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 		case k.words != "" && g.Speech:
 			bargedIn = bargedIn || now.Before(promptEnd)
 			got.Speech = k.words
+			k.isTaken()
 			note()
 			return got, nil
 		case k.words != "" || g.SpeechOnly:
 			continue // nobody listens for it
 		}
 		bargedIn = bargedIn || now.Before(promptEnd)
+		k.isTaken()
 		if string(k.key) == g.FinishKey {
 			got.Finished = true
 			note()
@@ -235,9 +297,15 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 	return got, nil
 }
 
+func (k *keyPress) isTaken() {
+	if k.taken != nil {
+		k.taken()
+	}
+}
+
 // plan takes the script's next item.
 func (l *line) plan(began, promptEnd time.Time) {
-	if len(l.script) == 0 {
+	if len(l.script) == 0 || l.who.Controller != nil {
 		return
 	}
 	p := l.script[0]
@@ -247,15 +315,15 @@ func (l *line) plan(began, promptEnd time.Time) {
 		at = began.Add(p.After)
 	}
 	if p.Hangup {
-		l.keys = append(l.keys, keyPress{at: at, hangup: true})
+		l.press(keyPress{at: at, hangup: true})
 		return
 	}
 	if p.Say != "" {
-		l.keys = append(l.keys, keyPress{at: at, words: p.Say})
+		l.press(keyPress{at: at, words: p.Say})
 		return
 	}
 	for i := range len(p.Keys) {
-		l.keys = append(l.keys, keyPress{at: at.Add(time.Duration(i) * keyTime), key: p.Keys[i]})
+		l.press(keyPress{at: at.Add(time.Duration(i) * keyTime), key: p.Keys[i]})
 	}
 }
 
@@ -266,6 +334,7 @@ func (l *line) Hangup(_ context.Context, e call.Ending) call.Summary {
 	if errors.Is(e.Err, call.ErrEndless) {
 		l.dead = Endless
 	}
+	l.listen()
 	dead := l.dead
 	l.mu.Unlock()
 	entry := Entry{Kind: HungUp, By: e.By, Cause: e.Cause, DeadEnd: dead}

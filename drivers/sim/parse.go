@@ -56,7 +56,7 @@ func parsePress(item string) (Press, error) {
 }
 
 // ParseCallee reads a callee model: an outcome, or NUMBER=outcome for one number or SIP user, which is then
-// returned too. The outcomes are answers, busy, no-answer, rejects and unreachable; @5s says after how long, and
+// returned too. The outcomes are answers, busy, no-answer, rejects, unreachable and voicemail; @5s says after how long, and
 // for answers /30s says how long the callee stays: "answers@5s/30s", "+14155550101=busy".
 func ParseCallee(text string) (to string, c Callee, err error) {
 	spec := strings.TrimSpace(text)
@@ -69,9 +69,9 @@ func ParseCallee(text string) (to string, c Callee, err error) {
 	spec, talk, talks := strings.Cut(spec, "/")
 	spec, after, waits := strings.Cut(spec, "@")
 	switch c.Outcome = Outcome(spec); c.Outcome {
-	case Answers, Busy, NoAnswer, Rejects, Unreachable:
+	case Answers, Busy, NoAnswer, Rejects, Unreachable, Voicemail:
 	default:
-		return "", c, fmt.Errorf("callee %q: must be answers, busy, no-answer, rejects or unreachable", text)
+		return "", c, fmt.Errorf("callee %q: must be answers, busy, no-answer, rejects, unreachable or voicemail", text)
 	}
 	if waits {
 		if c.After, err = parseTime(after); err != nil {

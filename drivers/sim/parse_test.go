@@ -45,7 +45,7 @@ func TestParseCallee(t *testing.T) {
 		{"answers@5s/1m", "", sim.Callee{Outcome: sim.Answers, After: 5 * time.Second, Talk: time.Minute}, ""},
 		{"+14155550101=no-answer", "14155550101", sim.Callee{Outcome: sim.NoAnswer}, ""},
 		{"alice = rejects@1s", "alice", sim.Callee{Outcome: sim.Rejects, After: time.Second}, ""},
-		{"asleep", "", sim.Callee{}, `callee "asleep": must be answers, busy, no-answer, rejects or unreachable`},
+		{"asleep", "", sim.Callee{}, `callee "asleep": must be answers, busy, no-answer, rejects, unreachable or voicemail`},
 		{"=busy", "", sim.Callee{}, `callee "=busy": a number or SIP user must stand before =`},
 		{"busy/5s", "", sim.Callee{}, `callee "busy/5s": only a callee who answers stays for a time`},
 		{"answers/x", "", sim.Callee{}, `callee "answers/x": "x" must be a time above 0 and up to 24h, such as 2s or 500ms`},

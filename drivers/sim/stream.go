@@ -34,6 +34,7 @@ type stream struct {
 	isClosed bool
 	ended    func(code int, reason string)
 	perform  func(document []byte) error
+	quiet    func() // says that nothing is streamed any more
 	waiter   *gate
 	reader   *gate // where the app waits for a frame
 	finished *gate // where the end of the call waits for served
@@ -61,6 +62,7 @@ func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStr
 	l.mu.Lock()
 	l.streams = append(l.streams, s)
 	l.mu.Unlock()
+	s.quiet = l.busy()
 	l.add(Entry{Kind: StreamOpened, To: req.URL, Status: string(req.Listen), SampleRate: req.SampleRate})
 	l.clock.Begin()
 	go s.serve(l.ctx)
@@ -213,6 +215,7 @@ func (s *stream) close(code int, reason string, report bool) {
 	s.mu.Unlock()
 	s.clock.Begin()
 	defer s.clock.End()
+	s.quiet()
 	s.line.add(Entry{Kind: StreamClosed, Length: s.clock.Now().Sub(s.begun), Code: code, Cause: reason, AudioBytes: s.audio, TextFrames: s.texts})
 	if report {
 		s.ended(code, reason)

@@ -28,6 +28,8 @@ func (t *Transcript) Summary() string {
 		return "dead end: the call goes in a circle; cut off after " + t.Length.String()
 	case NeverEnded:
 		return "dead end: nobody hung up; cut off after " + t.Length.String()
+	case DeadAir:
+		return "dead end: the caller heard nothing for too long; cut off after " + t.Length.String()
 	}
 	if t.Ending.Err != nil {
 		s += ": " + t.Ending.Err.Error()

@@ -21,7 +21,7 @@ type Transcript struct {
 	Length time.Duration
 	// Ending says who hung up and why, and with Err what went wrong.
 	Ending call.Ending
-	// DeadEnd says that the call led nowhere and had to be cut: Endless or NeverEnded. "" is a call that ended.
+	// DeadEnd says that the call led nowhere and had to be cut: Endless, NeverEnded or DeadAir. "" is a call that ended.
 	DeadEnd DeadEnd
 }
 
@@ -34,6 +34,8 @@ const (
 	Endless DeadEnd = "endless"
 	// NeverEnded is a call that nobody hung up within Options.MaxDuration.
 	NeverEnded DeadEnd = "never ended"
+	// DeadAir is a call in which the caller heard nothing, and was asked nothing, for Options.MaxQuiet.
+	DeadAir DeadEnd = "dead air"
 )
 
 // Kind says what an Entry is about.
