@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -69,6 +70,55 @@ func BenchmarkCalls(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// BenchmarkFinishedCalls makes 20,000 short calls and measures what is kept of each for the half minute in which copies
+// of its messages may come, and whether everything is let go of afterwards.
+//
+//	go test -run '^$' -bench Finished -benchtime 1x ./drivers/sip
+func BenchmarkFinishedCalls(b *testing.B) {
+	if _, err := exec.LookPath("sipp"); err != nil {
+		b.Skip("SKIPPED: sipp is not installed")
+	}
+	dir := b.TempDir()
+	d := bench(b)
+	file := filepath.Join(dir, "call.xml")
+	if err := os.WriteFile(file, []byte(sippHead+sippInvite("0")+sippAnswered+sippHangsUp+sippTail), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	calls := func(n int) {
+		cmd := exec.Command("sipp", fmt.Sprintf("127.0.0.1:%d", d.Port()), "-sf", file, "-s", "play", "-i", "127.0.0.1", "-p", "19066", "-mi", "127.0.0.1",
+			"-mp", "19070", "-m", strconv.Itoa(n), "-r", "1000", "-l", "20000", "-nostdin", "-timeout", "60")
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("sipp: %v\n%s", err, out)
+		}
+	}
+	held := func() (octets int64, goroutines int) {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc), runtime.NumGoroutine()
+	}
+	const n = 20_000
+	for b.Loop() {
+		calls(1000) // what is made once
+		time.Sleep(35 * time.Second)
+		before, goroutines := held()
+		calls(n)
+		during, _ := held()
+		time.Sleep(35 * time.Second)
+		after, left := held()
+		perCall, kept := float64(during-before)/n/1024, float64(after-before)/n/1024
+		b.ReportMetric(perCall, "KiB/call")
+		b.ReportMetric(kept, "KiB/call-afterwards")
+		b.ReportMetric(float64(left-goroutines), "goroutines-afterwards")
+		if perCall > 25 || kept > 1 || left > goroutines+5 {
+			b.Errorf("%.1f KiB are kept of a call, %.1f afterwards; %d goroutines became %d", perCall, kept, goroutines, left)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
 }
 
 // packets is a logger that adds up what calls sent and received.

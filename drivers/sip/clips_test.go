@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
@@ -33,6 +34,7 @@ func testdata(t *testing.T, name string) []byte {
 }
 
 func TestClipsOfEveryKind(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	files := map[string][]byte{
 		"a.wav": media.EncodeWAV(media.Tone(600, time.Second)), "b.mp3": testdata(t, "stereo44100.mp3"), "c.ogg": testdata(t, "mono22050.ogg"),
@@ -55,7 +57,7 @@ func TestClipsOfEveryKind(t *testing.T) {
 				if s.Rate != rate || s.Duration() < 900*time.Millisecond || s.Duration() > 1200*time.Millisecond {
 					t.Errorf("%+v: %v at %d", p, s.Duration(), s.Rate)
 				}
-				if level := media.Level(s.Samples[rate/4:rate/2], 600, rate); level < 7000 {
+				if level := audio.Level(s.Samples[rate/4:rate/2], 600, rate); level < 7000 {
 					t.Errorf("%+v at %d: the tone has a level of %.0f", p, rate, level)
 				}
 			}
@@ -67,6 +69,7 @@ func TestClipsOfEveryKind(t *testing.T) {
 }
 
 func TestClipsTellWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	large := filepath.Join(dir, "large.wav")
 	for name, data := range map[string][]byte{
@@ -132,6 +135,7 @@ func TestClipsTellWhatIsWrong(t *testing.T) {
 
 // TestClipsAreMadeOnce has many calls ask for one sound, the first of which gives up.
 func TestClipsAreMadeOnce(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int64
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -170,6 +174,7 @@ func TestClipsAreMadeOnce(t *testing.T) {
 // TestClipsAskAgain has a web server's sound grow old: it is asked whether it has changed, and is not missed when it
 // fails.
 func TestClipsAskAgain(t *testing.T) {
+	t.Parallel()
 	var whole, same atomic.Int64
 	var state atomic.Value
 	state.Store("one")
@@ -208,6 +213,7 @@ func TestClipsAskAgain(t *testing.T) {
 
 // TestClipsOfAFileThatChanges reads it again.
 func TestClipsOfAFileThatChanges(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	c := newTestClips(t, dir)
 	for i, length := range []time.Duration{time.Second, 2 * time.Second} {

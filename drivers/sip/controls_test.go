@@ -58,6 +58,7 @@ func (p *phone) silent() {
 func says(hz float64) call.Prompt { return call.Prompt{Say: fmt.Sprintf("hz %g", hz)} }
 
 func TestAnnounce(t *testing.T) {
+	t.Parallel()
 	_, caller, callee, c := bridged(t)
 	if err := c.Announce(t.Context(), says(400), call.LegA); err != nil {
 		t.Fatal(err)
@@ -97,6 +98,7 @@ func (p *phone) heardAlready(hz float64) bool {
 }
 
 func TestMute(t *testing.T) {
+	t.Parallel()
 	_, caller, callee, c := bridged(t)
 	if err := c.Mute(t.Context(), call.LegA, true); err != nil {
 		t.Fatal(err)
@@ -116,6 +118,7 @@ func TestMute(t *testing.T) {
 }
 
 func TestHold(t *testing.T) {
+	t.Parallel()
 	_, caller, callee, c := bridged(t)
 	if err := c.Hold(t.Context(), true, call.Prompt{Say: "hz 2000 long"}); err != nil {
 		t.Fatal(err)
@@ -148,6 +151,7 @@ func TestHold(t *testing.T) {
 
 // TestHoldWithoutReinvite holds a phone that takes no second offer.
 func TestHoldWithoutReinvite(t *testing.T) {
+	t.Parallel()
 	callee := answers(t)
 	x := performs(t, documents{"desk": `[{"action":"connect","timeout":5,"connect":[{"type":"sip","user":"` + callee.uri() + `"}]}]`})
 	caller := newPhone(t, nil)
@@ -175,6 +179,7 @@ func TestHoldWithoutReinvite(t *testing.T) {
 }
 
 func TestSendDigits(t *testing.T) {
+	t.Parallel()
 	_, caller, callee, c := bridged(t)
 	for _, bad := range []string{"", "12x", "1 2", strings.Repeat("1", 200)} {
 		if err := c.SendDigits(t.Context(), bad, call.LegB); err == nil {
@@ -194,6 +199,7 @@ func TestSendDigits(t *testing.T) {
 
 // TestSendDigitsByInfo sends keys to a phone that knows no telephone events.
 func TestSendDigitsByInfo(t *testing.T) {
+	t.Parallel()
 	x := performs(t, documents{"desk": `[{"action":"record"}]`})
 	p := newPhone(t, nil)
 	offer := strings.ReplaceAll(string(p.local().Offer()), " 101", "")
@@ -210,6 +216,7 @@ func TestSendDigitsByInfo(t *testing.T) {
 }
 
 func TestControlRecording(t *testing.T) {
+	t.Parallel()
 	x, caller, _, c := bridged(t)
 	if err := c.ControlRecording(t.Context(), call.RecordingStop); err == nil {
 		t.Error("a recording that there is not can be stopped")
@@ -254,6 +261,7 @@ func TestControlRecording(t *testing.T) {
 }
 
 func TestConference(t *testing.T) {
+	t.Parallel()
 	x := performs(t, documents{"desk": `[{"action":"speak","text":"hz 300 long"},{"action":"speak","text":"hz 1000"}]`})
 	phones, controls, left := make([]*phone, 3), make([]*call.Control, 3), make([]chan error, 3)
 	hz := []float64{500, 900, 1400}
@@ -297,6 +305,7 @@ func TestConference(t *testing.T) {
 }
 
 func TestConferenceListener(t *testing.T) {
+	t.Parallel()
 	x := performs(t, documents{"desk": `[{"action":"record"}]`})
 	var phones [2]*phone
 	for i := range phones {
@@ -317,6 +326,7 @@ func TestConferenceListener(t *testing.T) {
 }
 
 func TestReplaceTheDocument(t *testing.T) {
+	t.Parallel()
 	x := performs(t, documents{"desk": `[{"action":"speak","text":"hz 440 long"},{"action":"speak","text":"hz 3000"}]`, "other": `[{"action":"speak","text":"hz 1200"}]`})
 	p := newPhone(t, nil)
 	if err := p.call(t.Context(), x, "desk"); err != nil {
@@ -336,6 +346,7 @@ func TestReplaceTheDocument(t *testing.T) {
 }
 
 func TestHangupTellsWhy(t *testing.T) {
+	t.Parallel()
 	x, caller, callee, c := bridged(t)
 	if err := c.Hangup(call.Ending{By: call.SideApp, Cause: call.CauseBusy}); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 // TestDescriptions offers sound that cannot be had, and more than can be.
 func TestDescriptions(t *testing.T) {
+	t.Parallel()
 	x := open(t, map[string]string{"yes": `exports.answer = () => [{ action: 'record' }]`})
 	head := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
 	for _, tt := range []struct{ name, offer, want string }{

@@ -41,6 +41,7 @@ func (p *phone) listens(ctx context.Context, x *exchange, user string) (answered
 }
 
 func TestWaitingMusic(t *testing.T) {
+	t.Parallel()
 	rings := make(chan struct{})
 	callee := newPhone(t, func(p *phone, i *ua.Invitation) {
 		i.Ring()
@@ -76,6 +77,7 @@ func TestWaitingMusic(t *testing.T) {
 }
 
 func TestEarlyMedia(t *testing.T) {
+	t.Parallel()
 	rings := make(chan struct{})
 	callee := newPhone(t, func(p *phone, i *ua.Invitation) {
 		p.progress(i)
@@ -97,6 +99,7 @@ func TestEarlyMedia(t *testing.T) {
 
 // TestEarlyMediaAfterTheAnswer lets a caller who was answered hear what the other side says before it answers.
 func TestEarlyMediaAfterTheAnswer(t *testing.T) {
+	t.Parallel()
 	rings := make(chan struct{})
 	callee := newPhone(t, func(p *phone, i *ua.Invitation) {
 		p.progress(i)
@@ -117,6 +120,7 @@ func TestEarlyMediaAfterTheAnswer(t *testing.T) {
 }
 
 func TestHeaders(t *testing.T) {
+	t.Parallel()
 	got := make(chan string, 1)
 	callee := newPhone(t, func(p *phone, i *ua.Invitation) {
 		got <- strings.Join([]string{i.Header("X-Ticket"), i.Header("Route"), i.Header("Proxy-Require"), i.Header("X-Split"), i.Header("Injected"), i.Header("X-cmi-extra_param")}, "|")
@@ -155,6 +159,7 @@ func greets(t *testing.T, hz float64, pieces ...time.Duration) *phone {
 }
 
 func TestMachineDetection(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		hz     float64
 		pieces []time.Duration
@@ -210,6 +215,7 @@ func transfer(t *testing.T, w call.Warm) (x *exchange, p *phone, done chan error
 }
 
 func TestWarmTransfer(t *testing.T) {
+	t.Parallel()
 	agent := answers(t)
 	x, p, done := transfer(t, call.Warm{Target: target(agent), Confirm: true, Whisper: says(1300), Music: says(650), Timeout: patience})
 	p.hears(650)
@@ -233,6 +239,7 @@ func TestWarmTransfer(t *testing.T) {
 }
 
 func TestWarmTransferInVain(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		agent  func(t *testing.T) *phone
 		press  string
@@ -268,6 +275,7 @@ func TestWarmTransferInVain(t *testing.T) {
 }
 
 func TestTransferToWhomMayNotBeCalled(t *testing.T) {
+	t.Parallel()
 	_, p, done := transfer(t, call.Warm{Target: call.Target{Target: pcmo.PSTN("14155550101")}})
 	var failed *call.TransferError
 	if err := <-done; !errors.As(err, &failed) || failed.Reason != "call_barred" {
@@ -279,6 +287,7 @@ func TestTransferToWhomMayNotBeCalled(t *testing.T) {
 
 // TestAcceptTakesItsTime lets a target think about it for longer than it may ring.
 func TestAcceptTakesItsTime(t *testing.T) {
+	t.Parallel()
 	first := answers(t)
 	x, p, done := transfer(t, call.Warm{Target: target(first), Confirm: true, Timeout: 500 * time.Millisecond})
 	first.until("the line", func() bool { return len(first.heard) > 8000 }) // longer than it may ring
@@ -292,6 +301,7 @@ func TestAcceptTakesItsTime(t *testing.T) {
 
 // TestOthersAreToldThatSomebodyElseAnswered keeps missed calls from the phones of a group.
 func TestOthersAreToldThatSomebodyElseAnswered(t *testing.T) {
+	t.Parallel()
 	why := make(chan string, 1)
 	slow := newPhone(t, func(_ *phone, i *ua.Invitation) {
 		i.Ring()

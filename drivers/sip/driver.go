@@ -114,6 +114,8 @@ type Options struct {
 	// DrainTimeout is how long Serve waits for calls once its context has ended (default 30 s); then it ends them.
 	DrainTimeout time.Duration
 	Logger       *slog.Logger
+
+	waits waits
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -133,6 +135,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.waits == (waits{}) {
+		o.waits = usualWaits
 	}
 	if o.Voice == nil {
 		o.Voice = speech.Find()
@@ -270,10 +275,19 @@ func (d *Driver) Serve(ctx context.Context, h call.Handler) error {
 			l.stop()
 		}
 		d.mu.Unlock()
-		<-idle
+		timer.Reset(lastWords)
+		select {
+		case <-idle:
+		case <-timer.C:
+			d.log.Error("calls are given up: they do not end", "calls", d.Calls())
+			err = errors.Join(err, fmt.Errorf("sip: %d calls did not end", d.Calls()))
+		}
 	}
 	return errors.Join(err, d.Close())
 }
+
+// lastWords is how long calls that are ended may take: a goodbye, and the delivery of what is left to report.
+const lastWords = goodbye + acceptTime
 
 // Close lets go of the sockets. Calls that are left get a BYE, and two seconds to answer it.
 func (d *Driver) Close() error {
@@ -331,8 +345,22 @@ func (d *Driver) enter() error {
 
 // leave counts a call out.
 func (d *Driver) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.active.Add(-1)
 	d.work.Done()
+}
+
+// countIn counts in what is done beside calls by who is not counted already; d.work.Done ends it. It reports false when
+// there are no calls any more, and will be none.
+func (d *Driver) countIn() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stopping && d.active.Load() == 0 {
+		return false
+	}
+	d.work.Add(1)
+	return true
 }
 
 func (d *Driver) newCall(inv *ua.Invitation, app string) *call.Call {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
@@ -48,6 +49,7 @@ func (x *exchange) file(name string, hz float64, length time.Duration) {
 }
 
 func TestACallerHearsPromptsAndPressesKeys(t *testing.T) {
+	t.Parallel()
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			x := open(t, map[string]string{"support": menu})
@@ -93,7 +95,7 @@ func TestACallerHearsPromptsAndPressesKeys(t *testing.T) {
 // contains reports whether a tone is in samples for 100 ms.
 func contains(samples []int16, hz float64) bool {
 	for i := 0; i+800 <= len(samples); i += 400 {
-		if media.Level(samples[i:i+800], hz, media.Rate) > 2500 {
+		if audio.Level(samples[i:i+800], hz, media.Rate) > 2500 {
 			return true
 		}
 	}
@@ -105,6 +107,7 @@ func connect(to string, more ...string) string {
 }
 
 func TestBridge(t *testing.T) {
+	t.Parallel()
 	rings := make(chan struct{})
 	callee := newPhone(t, func(p *phone, i *ua.Invitation) {
 		i.Ring()
@@ -145,6 +148,7 @@ func TestBridge(t *testing.T) {
 
 // TestTrunk calls a number through a carrier that asks for a password, and one that no carrier may be asked for.
 func TestTrunk(t *testing.T) {
+	t.Parallel()
 	called := make(chan string, 10)
 	carrier := newPhone(t, nil)
 	switchboard, err := ua.Open(ua.Options{Listen: "127.0.0.1:0", Users: map[string]string{"acme": "s3cret"}, KnownOnly: true, Invite: func(i *ua.Invitation) {
@@ -184,6 +188,7 @@ func TestTrunk(t *testing.T) {
 }
 
 func TestRingGroup(t *testing.T) {
+	t.Parallel()
 	cancelled := make(chan struct{})
 	slow := newPhone(t, func(_ *phone, i *ua.Invitation) {
 		i.Ring()
@@ -215,6 +220,7 @@ func TestRingGroup(t *testing.T) {
 }
 
 func TestNobodyAnswers(t *testing.T) {
+	t.Parallel()
 	cancelled := make(chan struct{})
 	away := newPhone(t, func(_ *phone, i *ua.Invitation) {
 		i.Ring()
@@ -234,6 +240,7 @@ func TestNobodyAnswers(t *testing.T) {
 }
 
 func TestTheCallerHangsUp(t *testing.T) {
+	t.Parallel()
 	x := open(t, map[string]string{"wait": `exports.answer = () => [{ action: 'record' }]`})
 	p := newPhone(t, nil)
 	if err := p.call(t.Context(), x, "wait"); err != nil {
@@ -244,6 +251,7 @@ func TestTheCallerHangsUp(t *testing.T) {
 }
 
 func TestTheCallerGivesUp(t *testing.T) {
+	t.Parallel()
 	ringing := newPhone(t, func(_ *phone, i *ua.Invitation) { <-i.Cancelled })
 	x := open(t, map[string]string{"desk": fmt.Sprintf(`exports.answer = () => [{ action: 'connect', timeout: 20, connect: [{ type: 'sip', user: 'a@127.0.0.1:%d' }] }]`, ringing.agent.Port())})
 	p := newPhone(t, nil)
@@ -272,6 +280,7 @@ func TestTheCallerGivesUp(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	scripts := map[string]string{
 		"busy": `exports.answer = () => [{ action: 'hangup', cause: 'USER_BUSY' }]`, "no": `exports.answer = () => [{ action: 'hangup' }]`,
 		"broken": `exports.answer = () => { throw new Error('oops') }`, "yes": `exports.answer = () => [{ action: 'record' }]`,
@@ -320,6 +329,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestTooManyCalls(t *testing.T) {
+	t.Parallel()
 	x := open(t, map[string]string{"yes": `exports.answer = () => [{ action: 'record' }]`}, func(o *sip.Options) { o.MaxCalls = 1 })
 	first, second := newPhone(t, nil), newPhone(t, nil)
 	if err := first.call(t.Context(), x, "yes"); err != nil {
@@ -333,6 +343,7 @@ func TestTooManyCalls(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	x := open(t, map[string]string{"yes": `exports.answer = () => [{ action: 'record' }]`}, func(o *sip.Options) { o.DrainTimeout = 300 * time.Millisecond })
 	p := newPhone(t, nil)
 	if err := p.call(t.Context(), x, "yes"); err != nil {
@@ -349,6 +360,7 @@ func TestDrain(t *testing.T) {
 }
 
 func TestWhatCannotBePlayedLeadsToThePolicy(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	for name, c := range map[string]struct{ action, fault string }{
@@ -376,6 +388,7 @@ func TestWhatCannotBePlayedLeadsToThePolicy(t *testing.T) {
 }
 
 func TestPlayURL(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(media.EncodeWAV(media.Tone(520, time.Second)))
 	}))
@@ -406,6 +419,7 @@ func streamServer(t *testing.T, serve func(*websocket.Conn)) string {
 }
 
 func TestStream(t *testing.T) {
+	t.Parallel()
 	heard := make(chan bool, 1)
 	url := streamServer(t, func(conn *websocket.Conn) {
 		kind, data, err := conn.ReadMessage()
@@ -439,7 +453,7 @@ func TestStream(t *testing.T) {
 			for i := 0; i < len(data); i += 2 {
 				samples = append(samples, int16(binary.LittleEndian.Uint16(data[i:])))
 			}
-			if n := len(samples); n > 3200 && media.Level(samples[n-3200:], 1100, 16000) > 2500 {
+			if n := len(samples); n > 3200 && audio.Level(samples[n-3200:], 1100, 16000) > 2500 {
 				break
 			}
 		}
@@ -470,6 +484,7 @@ func TestStream(t *testing.T) {
 }
 
 func TestStreamsThatFail(t *testing.T) {
+	t.Parallel()
 	gone := streamServer(t, func(conn *websocket.Conn) {
 		_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(4001, "no credit"), time.Now().Add(time.Second))
 	})
@@ -490,6 +505,7 @@ func TestStreamsThatFail(t *testing.T) {
 }
 
 func TestTheAppsOwnStream(t *testing.T) {
+	t.Parallel()
 	x := open(t, map[string]string{"ai": `
 		exports.answer = call => [{ action: 'stream', ws_url: call.streamUrl ?? call.streamURL, listen_mode: 'caller' }]
 		exports.stream = async socket => { for await (const frame of socket) socket.play(frame) }

@@ -3,6 +3,7 @@ package sip_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	runtimes "runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +21,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/bindings"
 	bindcall "github.com/piopiy/piopiyd/bindings/call"
 	"github.com/piopiy/piopiyd/bindings/stream"
@@ -31,7 +34,14 @@ import (
 	"github.com/piopiy/piopiyd/runtime"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs more tests at a time than there are processors: calls take their time, and little of a processor's.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtimes.GOMAXPROCS(0)))); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds every wait of these tests.
 const patience = 20 * time.Second
@@ -263,6 +273,7 @@ type phone struct {
 	session *media.Session
 	talk    *media.Conversation
 	pacer   media.Pacer
+	ticking sync.Mutex // guards untick: a phone may be called twice
 	untick  func()
 	dialog  *ua.Dialog
 	over    chan ua.End
@@ -312,6 +323,8 @@ func (p *phone) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	_ = p.agent.Close(ctx) // and nobody picks up any more
+	p.ticking.Lock()
+	defer p.ticking.Unlock()
 	if p.untick != nil {
 		p.untick()
 	}
@@ -369,6 +382,8 @@ func (p *phone) start(description []byte) error {
 		return err
 	}
 	p.session.Start(d.Format())
+	p.ticking.Lock()
+	defer p.ticking.Unlock()
 	if p.untick != nil { // of its last call
 		p.untick()
 	}
@@ -467,7 +482,7 @@ func (p *phone) hears(hz float64) {
 		if n < 800 {
 			return false
 		}
-		if media.Level(p.heard[n-800:], hz, media.Rate) < 2500 {
+		if audio.Level(p.heard[n-800:], hz, media.Rate) < 2500 {
 			return false
 		}
 		p.heard = nil

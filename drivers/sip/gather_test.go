@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
@@ -17,7 +18,7 @@ import (
 type hears struct{}
 
 func (hears) Recognize(_ context.Context, samples []int16, rate int, lang string) (string, error) {
-	at := func(hz float64) bool { return media.Level(samples, hz, rate) > 2500 }
+	at := func(hz float64) bool { return audio.Level(samples, hz, rate) > 2500 }
 	switch {
 	case lang != "en-IN":
 		return "", errors.New("the language is " + lang)
@@ -40,6 +41,7 @@ func asks(inputs string) string {
 func word(hz float64) media.Sound { return tone(hz, 600*time.Millisecond) }
 
 func TestGatherSpeech(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		do    func(x *exchange, p *phone)
 		then  float64
@@ -77,6 +79,7 @@ func TestGatherSpeech(t *testing.T) {
 
 // TestGatherSpeechWithoutRecognizer asks for words that nothing understands: digits still count.
 func TestGatherSpeechWithoutRecognizer(t *testing.T) {
+	t.Parallel()
 	x := performs(t, documents{"desk": asks(`"dtmf","speech"`), "desk 5": `[{"action":"speak","text":"hz 1500"}]`})
 	p := newPhone(t, nil)
 	if err := p.call(t.Context(), x, "desk"); err != nil {
@@ -93,6 +96,7 @@ func TestGatherSpeechWithoutRecognizer(t *testing.T) {
 
 // TestSilentLegs ends legs that send no sound, and none that are held.
 func TestSilentLegs(t *testing.T) {
+	t.Parallel()
 	timeout := func(o *sip.Options) { o.MediaTimeout = time.Second }
 	t.Run("outbound", func(t *testing.T) {
 		t.Parallel()

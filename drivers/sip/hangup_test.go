@@ -31,6 +31,7 @@ func (x *exchange) balanced(calls int) {
 
 // TestHangupMeanwhile hangs up while something is under way, sooner and later.
 func TestHangupMeanwhile(t *testing.T) {
+	t.Parallel()
 	type talk struct {
 		x              *exchange
 		caller, callee *phone
@@ -114,6 +115,7 @@ func TestHangupMeanwhile(t *testing.T) {
 
 // TestHangupWhileItRings ends outbound calls and dialling at all times.
 func TestHangupWhileItRings(t *testing.T) {
+	t.Parallel()
 	for _, delay := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 12 * time.Millisecond, 30 * time.Millisecond} {
 		t.Run(fmt.Sprint(delay), func(t *testing.T) {
 			t.Parallel()
@@ -149,6 +151,7 @@ func TestHangupWhileItRings(t *testing.T) {
 
 // TestDrainEndsOutboundCalls ends the calls that we have made, too.
 func TestDrainEndsOutboundCalls(t *testing.T) {
+	t.Parallel()
 	p := answers(t)
 	x := performs(t, documents{}, func(o *sip.Options) { o.DrainTimeout = 100 * time.Millisecond })
 	if _, err := x.Originate(t.Context(), call.Order{App: "desk", To: p.uri(), Document: decode(t, `[{"action":"record"}]`)}); err != nil {

@@ -12,6 +12,7 @@ import (
 // TestACallerHolds holds the exchange for longer than a phone may be silent: that ends no call. Once the caller is
 // back, it does.
 func TestACallerHolds(t *testing.T) {
+	t.Parallel()
 	for _, direction := range []sdp.Direction{sdp.SendOnly, sdp.Inactive} {
 		t.Run(string(direction), func(t *testing.T) {
 			t.Parallel()

@@ -263,17 +263,29 @@ func (l *leg) sendDigits(digits string) {
 	if l.session.SendDigits(digits) {
 		return
 	}
+	dialog := l.queueDigits(digits)
+	if dialog == nil || !l.driver.countIn() {
+		return
+	}
+	go func() {
+		defer l.driver.work.Done()
+		l.inform(dialog)
+	}()
+}
+
+// queueDigits lets keys wait to be sent by INFO. It returns the dialog when nobody sends them yet.
+func (l *leg) queueDigits(digits string) *ua.Dialog {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dialog == nil {
-		return
+		return nil
 	}
 	begin := len(l.digits) == 0
 	l.digits = append(l.digits, digits[:min(len(digits), maxWaiting-len(l.digits))]...)
-	if begin && len(l.digits) > 0 {
-		dialog := l.dialog
-		l.driver.work.Go(func() { l.inform(dialog) })
+	if !begin || len(l.digits) == 0 {
+		return nil
 	}
+	return l.dialog
 }
 
 // inform sends the keys that wait by INFO, one after the other.

@@ -92,6 +92,7 @@ func (x *exchange) control() *call.Control {
 }
 
 func TestOriginate(t *testing.T) {
+	t.Parallel()
 	params, rang := make(chan string, 1), make(chan struct{})
 	p := newPhone(t, func(p *phone, i *ua.Invitation) {
 		params <- i.From + " " + i.Header("X-cmi-extra_param")
@@ -137,6 +138,7 @@ func TestOriginate(t *testing.T) {
 }
 
 func TestOriginateAsksTheApp(t *testing.T) {
+	t.Parallel()
 	p := newPhone(t, func(p *phone, i *ua.Invitation) { p.pickUp(i) })
 	x := performs(t, documents{"desk": `[{"action":"speak","text":"hz 1200"}]`})
 	if _, err := x.Originate(t.Context(), call.Order{App: "desk", To: p.uri(), RequestID: "mine"}); err != nil {
@@ -147,6 +149,7 @@ func TestOriginateAsksTheApp(t *testing.T) {
 }
 
 func TestOriginateInVain(t *testing.T) {
+	t.Parallel()
 	x := performs(t, documents{}, func(o *sip.Options) { o.Users = map[string]string{"alice": "s3cret"} })
 	for name, tt := range map[string]struct {
 		ring func(*phone, *ua.Invitation)
@@ -179,6 +182,7 @@ func TestOriginateInVain(t *testing.T) {
 }
 
 func TestOriginateRefuses(t *testing.T) {
+	t.Parallel()
 	x := performs(t, documents{}, func(o *sip.Options) {
 		o.MaxCalls = 1
 		o.HasApp = func(app string) bool { return app == "desk" }
@@ -227,6 +231,7 @@ func TestOriginateRefuses(t *testing.T) {
 
 // TestOriginateThroughATrunk calls a number through a carrier that asks for a password.
 func TestOriginateThroughATrunk(t *testing.T) {
+	t.Parallel()
 	called := make(chan string, 1)
 	carrier := newPhone(t, nil)
 	switchboard, err := ua.Open(ua.Options{Listen: "127.0.0.1:0", Users: map[string]string{"acme": "s3cret"}, KnownOnly: true, Invite: func(i *ua.Invitation) {

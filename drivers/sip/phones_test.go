@@ -43,6 +43,7 @@ func isQuiet(t *testing.T, who string, p *siptest.Phone) {
 
 // TestBaresipUnderControl calls a real phone, connects it with another, and does to their call what can be done.
 func TestBaresipUnderControl(t *testing.T) {
+	t.Parallel()
 	siptest.Program(t, "baresip", "baresip-core")
 	x := performs(t, documents{"desk": `[]`}, func(o *sip.Options) {
 		o.Users = map[string]string{"alice": "s3cret", "bob": "s3cret", "carol": "s3cret"}
@@ -119,6 +120,7 @@ func TestBaresipUnderControl(t *testing.T) {
 
 // TestBaresipIsReferred sends a real phone to somebody else (SIP REFER).
 func TestBaresipIsReferred(t *testing.T) {
+	t.Parallel()
 	siptest.Program(t, "baresip", "baresip-core")
 	x := performs(t, documents{"desk": `[{"action":"speak","text":"hz 440 long"}]`, "sales": `[{"action":"speak","text":"hz 880 long"}]`}, func(o *sip.Options) {
 		o.Users = map[string]string{"sales": "x"} // somebody who may be called

@@ -133,6 +133,7 @@ const readOne = `
 `
 
 func TestSIPp(t *testing.T) {
+	t.Parallel()
 	siptest.Program(t, "sipp", "sip-tester")
 	x := open(t, map[string]string{
 		"menu": readOne, "busy": `exports.answer = () => [{ action: 'hangup', cause: 'USER_BUSY' }]`, "yes": `exports.answer = () => [{ action: 'record' }]`,
@@ -235,6 +236,7 @@ func (x *exchange) last(want string) {
 // TestBaresip is the whole walk: a phone calls, hears a prompt, presses a key, is connected to a second phone that
 // has registered, is recorded, and both hear each other.
 func TestBaresip(t *testing.T) {
+	t.Parallel()
 	siptest.Program(t, "baresip", "baresip-core")
 	x := open(t, map[string]string{"support": `
 		const { PiopiyAction } = require('piopiy')

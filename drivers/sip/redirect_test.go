@@ -9,6 +9,7 @@ import (
 
 // TestRedirect has a phone that sends its calls on: where apps may call, the call follows.
 func TestRedirect(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		host  string
 		cause string // of the call that was not taken, "" where it is answered

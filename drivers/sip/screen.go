@@ -4,9 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
-	"github.com/piopiy/piopiyd/drivers/sip/speech"
 )
 
 // acceptKeyTime is how long a party may think about whether it takes a call.
@@ -106,7 +106,7 @@ func (l *line) isMachine(ctx context.Context, g *leg, talk *media.Conversation) 
 	defer e.leave()
 	timer := time.NewTimer(machineTime)
 	defer timer.Stop()
-	var ends *speech.Endpointer
+	var ends *audio.Endpointer
 	rate := 0
 	for {
 		select {
@@ -114,7 +114,7 @@ func (l *line) isMachine(ctx context.Context, g *leg, talk *media.Conversation) 
 			if f.Rate() != rate { // also when the party changes to wideband: listen anew
 				rate = f.Rate()
 				var err error
-				if ends, err = speech.NewEndpointer(speech.EndpointerOptions{
+				if ends, err = audio.NewEndpointer(audio.EndpointerOptions{
 					Rate: rate, Silence: greetingPause, MaxLength: machineSpeech, Lead: media.FrameTime,
 				}); err != nil {
 					return false, err
@@ -127,11 +127,11 @@ func (l *line) isMachine(ctx context.Context, g *leg, talk *media.Conversation) 
 			switch {
 			case err != nil:
 				return false, err
-			case activity == speech.Began: // it ends, or is cut as too long
+			case activity == audio.Began: // it ends, or is cut as too long
 				timer.Reset(2 * machineSpeech)
-			case activity == speech.Cut:
+			case activity == audio.Cut:
 				return true, nil
-			case activity == speech.Ended:
+			case activity == audio.Ended:
 				return false, nil
 			}
 		case <-timer.C:
@@ -152,7 +152,7 @@ func isFax(f media.Frame, rate int) bool {
 	}
 	power /= float64(max(len(f), 1))
 	for _, hz := range []float64{faxCalls, faxAnswers} {
-		if tone := media.Level(f, hz, rate); tone*tone/2 > mostlyTone*power && power > 0 {
+		if tone := audio.Level(f, hz, rate); tone*tone/2 > mostlyTone*power && power > 0 {
 			return true
 		}
 	}

@@ -38,6 +38,7 @@ const askAndConnect = `
 
 // TestBaresipEncrypted has one real phone call another through us; both accept nothing but encrypted sound.
 func TestBaresipEncrypted(t *testing.T) {
+	t.Parallel()
 	siptest.Program(t, "baresip", "baresip-core")
 	for _, tt := range []struct {
 		mode      sip.SRTPMode
@@ -77,6 +78,7 @@ func TestBaresipEncrypted(t *testing.T) {
 
 // TestWhoMayEncrypt offers each kind of sound by each transport.
 func TestWhoMayEncrypt(t *testing.T) {
+	t.Parallel()
 	plain := "m=audio 4000 RTP/AVP 0\r\n"
 	key := "a=crypto:7 AES_CM_128_HMAC_SHA1_32 inline:" + strings.Repeat("QUJD", 10) + "\r\n"
 	secured := "m=audio 4000 RTP/SAVP 0\r\n" + key
@@ -148,6 +150,7 @@ func TestWhoMayEncrypt(t *testing.T) {
 
 // TestEncryptedOffer looks at what we offer to others.
 func TestEncryptedOffer(t *testing.T) {
+	t.Parallel()
 	for mode, want := range map[sip.SRTPMode]string{sip.SRTPOff: "RTP/AVP", sip.SRTPOptional: "RTP/AVP", sip.SRTPRequired: "RTP/SAVP 1 2"} {
 		t.Run(string(mode), func(t *testing.T) {
 			offers := make(chan string, 1)
@@ -183,6 +186,7 @@ func TestEncryptedOffer(t *testing.T) {
 
 // TestEncryptedOfferIsRefused calls phones over TLS that accept only one kind of sound.
 func TestEncryptedOfferIsRefused(t *testing.T) {
+	t.Parallel()
 	for accepted, want := range map[string]string{"RTP/SAVP": "RTP/SAVP", "RTP/AVP": "RTP/SAVP RTP/AVP", "none": "RTP/SAVP RTP/AVP"} {
 		t.Run(accepted, func(t *testing.T) {
 			secure := overTLS(t, sip.SRTPOptional)

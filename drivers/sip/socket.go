@@ -35,38 +35,36 @@ type closed struct {
 func (e *closed) Error() string { return fmt.Sprintf("closed with %d %s", e.code, e.reason) }
 
 const (
-	// handshakeTime is how long a server may take to open a WebSocket.
-	handshakeTime = 10 * time.Second
 	// maxHandshake bounds the server's reply, in octets.
 	maxHandshake = 64 << 10
 	// maxSocketFrame bounds one message: some minutes of sound in base64.
 	maxSocketFrame = 16 << 20
-	// stuck is how long a server may take nothing before it is given up.
-	stuck = 5 * time.Second
 	// sendBuffer bounds, in octets, what the system keeps for a server that takes nothing: a second or two of sound.
 	// More would reach it when it is long over.
 	sendBuffer = 32 << 10
-	pingEvery  = 10 * time.Second
-	pongWithin = 25 * time.Second
 	// farewell is how long the goodbye may take.
 	farewell = time.Second
 	// maxCloseReason is what fits into a close frame (RFC 6455 section 5.5), in octets.
 	maxCloseReason = 123
 )
 
-var errStuck = fmt.Errorf("the server took nothing for %v", stuck)
+var errStuck = errors.New("the server took nothing")
+
+// isStuck is errStuck, and for how long that went on.
+func isStuck(after time.Duration) error { return fmt.Errorf("%w for %v", errStuck, after) }
 
 // connect opens a WebSocket to somebody's server. A wss server's certificate must be one that the system trusts.
 func (d *Driver) connect(ctx context.Context, url string) (socket, error) {
 	if d.opts.Dial == nil {
 		return nil, fmt.Errorf("the stream cannot be opened: %w", errNoWeb)
 	}
-	opening, cancel := context.WithTimeout(ctx, handshakeTime)
+	wait := d.opts.waits
+	opening, cancel := context.WithTimeout(ctx, wait.handshake)
 	defer cancel()
 	var raw *meteredConn
 	undo := func() bool { return true }
 	dialer := websocket.Dialer{
-		HandshakeTimeout: handshakeTime, ReadBufferSize: 4096, WriteBufferSize: 2048,
+		HandshakeTimeout: wait.handshake, ReadBufferSize: 4096, WriteBufferSize: 2048,
 		NetDialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := d.opts.Dial(ctx, network, address)
 			if err != nil {
@@ -95,12 +93,12 @@ func (d *Driver) connect(ctx context.Context, url string) (socket, error) {
 	case errors.Is(err, websocket.ErrBadHandshake) && res != nil:
 		return nil, fmt.Errorf("the stream cannot be opened: the server answers %s", res.Status)
 	case errors.Is(context.Cause(opening), context.DeadlineExceeded) || isTimeout(err):
-		return nil, fmt.Errorf("the stream cannot be opened: the server has not answered within %v", handshakeTime)
+		return nil, fmt.Errorf("the stream cannot be opened: the server has not answered within %v", wait.handshake)
 	default:
 		return nil, fmt.Errorf("the stream cannot be opened: %w", err)
 	}
 	raw.left.Store(unmetered)
-	w := &webSocket{conn: conn, stop: make(chan struct{})}
+	w := &webSocket{conn: conn, wait: wait, stop: make(chan struct{})}
 	conn.SetReadLimit(maxSocketFrame)
 	w.alive()
 	conn.SetPongHandler(func(string) error { w.alive(); return nil })
@@ -137,6 +135,7 @@ func (c *meteredConn) Read(p []byte) (int, error) {
 // webSocket is a socket over the network.
 type webSocket struct {
 	conn *websocket.Conn
+	wait waits
 	once sync.Once
 	stop chan struct{} // closed when reading has ended
 
@@ -149,13 +148,13 @@ func (w *webSocket) alive() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.closing {
-		_ = w.conn.SetReadDeadline(time.Now().Add(pongWithin))
+		_ = w.conn.SetReadDeadline(time.Now().Add(w.wait.pong))
 	}
 }
 
 // ping notices a server that is gone.
 func (w *webSocket) ping() {
-	tick := time.NewTicker(pingEvery)
+	tick := time.NewTicker(w.wait.ping)
 	defer tick.Stop()
 	for {
 		select {
@@ -193,7 +192,7 @@ func (w *webSocket) ended(err error) *closed {
 	case errors.Is(err, websocket.ErrReadLimit):
 		return &closed{websocket.CloseMessageTooBig, fmt.Sprintf("the server sent a message of more than %d MiB", maxSocketFrame>>20)}
 	case isTimeout(err) && !closing:
-		return &closed{websocket.CloseInternalServerErr, fmt.Sprintf("the server has shown no sign of life for %v", pongWithin)}
+		return &closed{websocket.CloseInternalServerErr, fmt.Sprintf("the server has shown no sign of life for %v", w.wait.pong)}
 	case errors.As(err, &broken):
 		return &closed{websocket.CloseAbnormalClosure, "the connection broke off"}
 	}
@@ -205,10 +204,10 @@ func (w *webSocket) Write(text bool, data []byte) error {
 	if text {
 		kind = websocket.TextMessage
 	}
-	_ = w.conn.SetWriteDeadline(time.Now().Add(stuck))
+	_ = w.conn.SetWriteDeadline(time.Now().Add(w.wait.stuck))
 	err := w.conn.WriteMessage(kind, data)
 	if isTimeout(err) {
-		return errStuck
+		return isStuck(w.wait.stuck)
 	}
 	return err
 }

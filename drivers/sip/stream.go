@@ -84,6 +84,11 @@ func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStr
 	if err != nil {
 		cancel()
 		s.socket.Close(1011, "the first frame could not be sent")
+		l.driver.work.Go(func() { // who reads closes it
+			for err := error(nil); err == nil; {
+				_, _, err = s.socket.Read()
+			}
+		})
 		return nil, fmt.Errorf("the stream's first frame could not be sent: %w", err)
 	}
 	s.voice = newVoice(s, l.talk.Rate())

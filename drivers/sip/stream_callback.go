@@ -14,7 +14,7 @@ import (
 
 // callback opens a stream to the app's own stream callback, in this process.
 func (l *line) callback(ctx context.Context) socket {
-	p := &pipe{toApp: make(chan frame, hearingLength), toCall: make(chan frame, hearingLength), done: make(chan struct{}), stop: make(chan struct{})}
+	p := &pipe{toApp: make(chan frame, hearingLength), toCall: make(chan frame, hearingLength), done: make(chan struct{}), stop: make(chan struct{}), stuck: l.driver.opts.waits.stuck}
 	l.work.Go(func() {
 		err := l.handler.Stream(ctx, l.call, appEnd{p})
 		switch {
@@ -38,6 +38,7 @@ type frame struct {
 // pipe is a socket to the app's stream callback.
 type pipe struct {
 	toApp, toCall chan frame
+	stuck         time.Duration // see waits
 
 	closing, hurrying sync.Once
 	done              chan struct{} // closed when it is closed
@@ -67,7 +68,7 @@ func (p *pipe) Write(text bool, data []byte) error {
 		return nil
 	default:
 	}
-	timer := time.NewTimer(stuck)
+	timer := time.NewTimer(p.stuck)
 	defer timer.Stop()
 	select {
 	case p.toApp <- f:
@@ -75,9 +76,9 @@ func (p *pipe) Write(text bool, data []byte) error {
 	case <-p.done:
 		return &p.end
 	case <-p.stop:
-		return errStuck
+		return isStuck(p.stuck)
 	case <-timer.C:
-		return errStuck
+		return isStuck(p.stuck)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
@@ -50,6 +51,7 @@ func acceptKey(key string) string {
 // TestStreamsToBrokenServers opens streams to servers that do not do their part: each ends in an event, and the next
 // action runs.
 func TestStreamsToBrokenServers(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	noise := func(n int) []byte {
 		b := make([]byte, n)
@@ -109,12 +111,9 @@ func TestStreamsToBrokenServers(t *testing.T) {
 
 // TestStreamHandshakeThatHangs calls an app whose server takes the connection and says nothing.
 func TestStreamHandshakeThatHangs(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes the ten seconds that a handshake may take")
-	}
 	t.Parallel()
 	url := silent(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
-	x, reported := openWithEvents(t, streams(url, "", `, { action: 'speak', text: 'hz 640' }`))
+	x, reported := openWithEvents(t, streams(url, "", `, { action: 'speak', text: 'hz 640' }`), sip.Hurry(0.3))
 	began := time.Now()
 	p, impatient := called(t, x), newPhone(t, nil)
 	if err := impatient.call(t.Context(), x, "ai"); err != nil {
@@ -122,36 +121,33 @@ func TestStreamHandshakeThatHangs(t *testing.T) {
 	}
 	impatient.hangUp()
 	x.has("a cdr answered NORMAL_CLEARING") // without waiting for the server
-	if waited := time.Since(began); waited > 5*time.Second {
+	if waited := time.Since(began); waited > 2*time.Second {
 		t.Errorf("the caller hung up, and the call was over after %v", waited)
 	}
 	p.hears(640)
-	if waited := time.Since(began); waited < 10*time.Second || waited > 12*time.Second {
+	if waited := time.Since(began); waited < 3*time.Second || waited > 5*time.Second {
 		t.Errorf("the next action ran after %v", waited)
 	}
-	reported.has("stream_error", "has not answered within 10s")
+	reported.has("stream_error", "has not answered within 3s")
 	p.ends()
 }
 
 // TestStreamThatIsStuck has a server that reads nothing: the call goes on as if nothing were, and the stream is closed
 // with 1011.
 func TestStreamThatIsStuck(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes as long as a server may be stuck")
-	}
 	t.Parallel()
 	a := newAgent(t, func(a *agent, server *httptest.Server) {
 		a.deaf = true
 		server.Listener = smallBuffers{server.Listener}
 	})
-	x, reported := openWithEvents(t, streams(a.url, ", voice_quality: '16000'", `, { action: 'play', file_name: 'long.wav' }, { action: 'speak', text: 'hz 640' }`))
+	x, reported := openWithEvents(t, streams(a.url, ", voice_quality: '16000'", `, { action: 'play', file_name: 'long.wav' }, { action: 'speak', text: 'hz 640' }`), sip.Hurry(0.4))
 	x.file("long.wav", 700, 12*time.Second)
 	p := called(t, x)
 	p.talk.Loop(tone(1100, time.Second))
-	reported.has("stream_disconnected", `"code":1011`, "took nothing for 5s")
+	reported.has("stream_disconnected", `"code":1011`, "took nothing for 2s")
 	p.hears(700)
 	p.hangUp()
-	if s := p.session.Stats(); s.Lost > 0 || s.Received < 250 {
+	if s := p.session.Stats(); s.Lost > 0 || s.Received < 50 {
 		t.Errorf("the phone: %+v", s)
 	}
 	if f := x.faults(); !strings.Contains(f, "too slow") {
@@ -172,6 +168,7 @@ func (l smallBuffers) Accept() (net.Conn, error) {
 
 // TestStreamFlood has a server send whatever it can: the call goes on, and so does the stream.
 func TestStreamFlood(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t)
 	x := open(t, streams(a.url, ", events: true", ""))
 	p, other := called(t, x), newPhone(t, nil)
@@ -217,6 +214,7 @@ func TestStreamFlood(t *testing.T) {
 
 // TestStreamOverTLS opens streams to wss servers: the system decides whom it trusts.
 func TestStreamOverTLS(t *testing.T) {
+	t.Parallel()
 	if path := os.Getenv("STREAM_TEST_URL"); path != "" {
 		x, reported := openWithEvents(t, streams(path, "", ""))
 		p := called(t, x)
@@ -263,6 +261,7 @@ func TestStreamOverTLS(t *testing.T) {
 
 // TestStreamWhoseCallEnds hangs up while the server floods: the close frame arrives all the same.
 func TestStreamWhoseCallEnds(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t)
 	x := open(t, streams(a.url, "", ""))
 	p := called(t, x)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/pcmo"
 )
@@ -95,7 +96,7 @@ func (q *hearing) lost() uint64 {
 type encoder struct {
 	rate      int
 	from      int
-	resampler *media.Resampler
+	resampler *audio.Resampler
 	samples   []int16
 	data      []byte
 }
@@ -105,7 +106,7 @@ func (e *encoder) encode(f media.Frame) []byte {
 	n := e.rate / framesPerSecond
 	if f.Rate() != e.from { // somebody came or left who speaks wideband
 		e.from, e.samples = f.Rate(), e.samples[:0]
-		e.resampler = media.NewResampler(e.from, e.rate)
+		e.resampler = audio.NewResampler(e.from, e.rate)
 	}
 	e.samples = e.resampler.Append(e.samples, f)
 	// The filter keeps 3 ms of the first frame back. They come as silence, once, so that no frame waits for the next.

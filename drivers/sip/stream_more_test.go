@@ -9,12 +9,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
+	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/drivers/sip/ua"
 )
 
 // TestStreamOfAWidebandCall has a phone that speaks G.722: a stream of 16 kHz carries all of it, one of 8 kHz what it can.
 func TestStreamOfAWidebandCall(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		rate int
 		high bool // what is above 4 kHz is heard
@@ -37,14 +40,14 @@ func TestStreamOfAWidebandCall(t *testing.T) {
 			a.until("1100 Hz", func() bool {
 				n := len(a.heard)
 				heard = a.heard
-				return n >= tt.rate && media.Level(a.heard[n-tt.rate/10:], 1100, tt.rate) > 2500
+				return n >= tt.rate && audio.Level(a.heard[n-tt.rate/10:], 1100, tt.rate) > 2500
 			})
 			last := heard[len(heard)-tt.rate/10:]
-			if high := tt.high && media.Level(last, 5500, tt.rate) > 2000; high != tt.high {
+			if high := tt.high && audio.Level(last, 5500, tt.rate) > 2000; high != tt.high {
 				t.Errorf("what is above 4 kHz is heard: %v", high)
 			}
-			if !tt.high && media.Level(last, 2500, tt.rate) > 200 { // 5500 folded at 4000
-				t.Errorf("what is above 4 kHz is heard as %g of 2500 Hz", media.Level(last, 2500, tt.rate))
+			if !tt.high && audio.Level(last, 2500, tt.rate) > 200 { // 5500 folded at 4000
+				t.Errorf("what is above 4 kHz is heard as %g of 2500 Hz", audio.Level(last, 2500, tt.rate))
 			}
 			a.mu.Lock()
 			sizes := fmt.Sprint(a.sizes)
@@ -59,12 +62,15 @@ func TestStreamOfAWidebandCall(t *testing.T) {
 
 // TestTheAppsOwnStreamWithEvents lets the app's stream callback hear of a key, and act on the call.
 func TestTheAppsOwnStreamWithEvents(t *testing.T) {
+	t.Parallel()
 	x := open(t, map[string]string{"ai": `
 		exports.answer = call => [{ action: 'stream', ws_url: call.streamUrl, events: true }]
 		exports.stream = async socket => {
+			socket.play(Int16Array.from({ length: 80000 }, (_, i) => 8000 * Math.sin(2 * Math.PI * 500 * i / 8000)), { rate: 8000 })
 			socket.on('text', text => {
 				const e = JSON.parse(text)
 				if (e.event === 'dtmf' && e.digit === '5') {
+					socket.clear()
 					socket.play(new Int16Array(8000), { rate: 8000 })
 					socket.send(JSON.stringify({ type: 'mark', name: 'said' }))
 				}
@@ -74,6 +80,7 @@ func TestTheAppsOwnStreamWithEvents(t *testing.T) {
 		}
 	`})
 	p := called(t, x)
+	p.hears(500) // the stream is open: it hears of keys from here on
 	p.session.SendDigits("5")
 	p.hears(900)
 	p.ends()
@@ -86,9 +93,6 @@ func TestTheAppsOwnStreamWithEvents(t *testing.T) {
 // TestStreamWithoutASignOfLife has a server that asks for a pause, so that nothing is sent to it, and is never heard of
 // again.
 func TestStreamWithoutASignOfLife(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes as long as a server may show no sign of life")
-	}
 	t.Parallel()
 	url := silent(t, func(conn net.Conn) {
 		const pause = `{"action":"pause"}`
@@ -97,10 +101,26 @@ func TestStreamWithoutASignOfLife(t *testing.T) {
 			_, _ = io.Copy(io.Discard, conn) // the pings are among it
 		}
 	})
-	x, reported := openWithEvents(t, streams(url, "", `, { action: 'play', file_name: 'long.wav' }`))
+	x, reported := openWithEvents(t, streams(url, "", `, { action: 'play', file_name: 'long.wav' }`), sip.Hurry(0.1))
 	x.file("long.wav", 700, time.Minute)
 	p := called(t, x)
 	p.hears(700)
-	reported.within(40*time.Second, "stream_disconnected", `"code":1011`, "no sign of life")
+	reported.has("stream_disconnected", `"code":1011`, "no sign of life for 2.5s")
 	p.hangUp()
+}
+
+// TestStreamWhoseServerIsGoneAtOnce has a server that agrees and breaks off, so that now and then not even the first
+// frame can be sent. Nothing is left of such a stream.
+func TestStreamWhoseServerIsGoneAtOnce(t *testing.T) {
+	t.Parallel()
+	url := silent(t, func(conn net.Conn) {
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		upgrade(conn)
+	})
+	x := open(t, streams(url, "", ""))
+	for range 30 {
+		p := called(t, x)
+		p.ends()
+	}
+	x.balanced(30)
 }

@@ -3,6 +3,7 @@ package sip
 import (
 	"context"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
@@ -16,7 +17,7 @@ type mp3Seam struct {
 	rest   []byte // the beginning of a frame
 	header mp3Header
 
-	resampler *media.Resampler // goes on from piece to piece
+	resampler *audio.Resampler // goes on from piece to piece
 }
 
 // leadFrames is how many frames are decoded again: more than the bit reservoir can reach back at any bit rate that
@@ -42,7 +43,7 @@ func (m *mp3Seam) decode(ctx context.Context, data []byte, rate int) ([]int16, e
 	var out []int16
 	if m.resampler = before; lead == 0 {
 		out = flushed(before)
-		m.resampler = media.NewResampler(m.header.rate, rate)
+		m.resampler = audio.NewResampler(m.header.rate, rate)
 	}
 	return m.resampler.Append(out, s.Samples[min(lead, len(s.Samples)):]), nil
 }
@@ -54,7 +55,7 @@ func (m *mp3Seam) flush() []int16 {
 	return flushed(r)
 }
 
-func flushed(r *media.Resampler) []int16 {
+func flushed(r *audio.Resampler) []int16 {
 	if r == nil {
 		return nil
 	}

@@ -20,6 +20,7 @@ func spokenMP3(t testing.TB) []byte {
 
 // TestMP3InPieces cuts a file at any place: what is heard is the same as that of the whole file.
 func TestMP3InPieces(t *testing.T) {
+	t.Parallel()
 	data := spokenMP3(t)
 	const rate = media.WideRate
 	whole, err := media.Decode(t.Context(), data, rate)
@@ -60,6 +61,7 @@ func ratio(want, got []int16) float64 {
 
 // TestMP3PiecesOfTwoFiles sends whole files, and a file whose end is missing: the next one begins anew.
 func TestMP3PiecesOfTwoFiles(t *testing.T) {
+	t.Parallel()
 	data := spokenMP3(t)
 	whole, err := media.Decode(t.Context(), data, media.Rate)
 	if err != nil {

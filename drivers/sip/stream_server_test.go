@@ -17,6 +17,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
@@ -137,7 +138,7 @@ func (a *agent) hears(hz float64, rate int) {
 	a.t.Helper()
 	a.until(fmt.Sprintf("%g Hz", hz), func() bool {
 		n := len(a.heard)
-		if n < rate/10 || media.Level(a.heard[n-rate/10:], hz, rate) < 2500 {
+		if n < rate/10 || audio.Level(a.heard[n-rate/10:], hz, rate) < 2500 {
 			return false
 		}
 		a.heard = nil
@@ -203,7 +204,7 @@ func octets(samples []int16) (raw []byte) {
 
 // sine is a tone at any rate.
 func sine(hz float64, length time.Duration, rate int) media.Sound {
-	return media.Sound{Samples: media.Resample(media.Tone(hz, length), media.Rate, rate), Rate: rate}
+	return media.Sound{Samples: audio.Resample(media.Tone(hz, length), media.Rate, rate), Rate: rate}
 }
 
 // events keeps what is reported of streams, beside what an exchange does.
@@ -263,11 +264,11 @@ func (e *events) within(patience time.Duration, texts ...string) {
 }
 
 // openWithEvents is open, and what is reported of streams.
-func openWithEvents(t *testing.T, scripts map[string]string) (*exchange, *events) {
+func openWithEvents(t *testing.T, scripts map[string]string, change ...func(*sip.Options)) (*exchange, *events) {
 	e := &events{changed: make(chan struct{})}
-	x := open(t, scripts, func(o *sip.Options) {
+	x := open(t, scripts, append(change, func(o *sip.Options) {
 		e.to, o.Inbox = o.Inbox.(*exchange), e
-	})
+	})...)
 	return x, e
 }
 

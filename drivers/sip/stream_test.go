@@ -12,11 +12,13 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/drivers/sip/ua"
 )
 
 func TestStreamFrames(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		listen, quality string
 		rate            int
@@ -46,10 +48,10 @@ func TestStreamFrames(t *testing.T) {
 			var heard []int16
 			a.until("a second", func() bool { heard = a.heard; return len(heard) > tt.rate })
 			last := heard[len(heard)-tt.rate/10:]
-			if got := media.Level(last, 1100, tt.rate) > 2500; got != tt.caller {
+			if got := audio.Level(last, 1100, tt.rate) > 2500; got != tt.caller {
 				t.Errorf("the caller is heard: %v", got)
 			}
-			if got := media.Level(last, 1900, tt.rate) > 2500; got != tt.callee {
+			if got := audio.Level(last, 1900, tt.rate) > 2500; got != tt.callee {
 				t.Errorf("the callee is heard: %v", got)
 			}
 			greeting := a.gets("start")
@@ -74,6 +76,7 @@ func TestStreamFrames(t *testing.T) {
 // file of one channel and 8 kHz, text frames are looked at and left, and the file is finished when the socket closes. The
 // file holds what the caller said.
 func TestStreamIntoAFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "output.wav")
 	written := make(chan error, 1)
 	url := streamServer(t, func(conn *websocket.Conn) {
@@ -125,6 +128,7 @@ func TestStreamIntoAFile(t *testing.T) {
 }
 
 func TestStreamSound(t *testing.T) {
+	t.Parallel()
 	fixture := func(name string) []byte {
 		data, err := os.ReadFile(filepath.Join("media", "testdata", name))
 		if err != nil {
@@ -170,7 +174,7 @@ func TestStreamSound(t *testing.T) {
 			p.t, a.t = t, t
 			p.until("silence", func() bool {
 				n := len(p.heard)
-				return n >= 800 && media.Level(p.heard[n-800:], hz, media.Rate) < 50
+				return n >= 800 && audio.Level(p.heard[n-800:], hz, media.Rate) < 50
 			})
 			tt.send()
 			p.hears(hz)
@@ -178,7 +182,7 @@ func TestStreamSound(t *testing.T) {
 			var heard []int16
 			p.until("the end of the sound", func() bool {
 				n := len(p.heard)
-				if n < 800 || media.Level(p.heard[n-800:], hz, media.Rate) > 50 {
+				if n < 800 || audio.Level(p.heard[n-800:], hz, media.Rate) > 50 {
 					return false
 				}
 				heard = p.heard
@@ -198,7 +202,7 @@ func TestStreamSound(t *testing.T) {
 // loud is how many samples hold a tone.
 func loud(samples []int16, hz float64) (n int) {
 	for ; len(samples) >= 160; samples = samples[160:] {
-		if media.Level(samples[:160], hz, media.Rate) > 1500 {
+		if audio.Level(samples[:160], hz, media.Rate) > 1500 {
 			n += 160
 		}
 	}
@@ -207,6 +211,7 @@ func loud(samples []int16, hz float64) (n int) {
 
 // TestStreamOrder sends pieces whose decoding takes longer and shorter: they are heard in their order.
 func TestStreamOrder(t *testing.T) {
+	t.Parallel()
 	mp3, err := os.ReadFile(filepath.Join("media", "testdata", "stereo44100.mp3"))
 	if err != nil {
 		t.Fatal(err)
@@ -229,6 +234,7 @@ func TestStreamOrder(t *testing.T) {
 }
 
 func TestStreamCommands(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t)
 	x, reported := openWithEvents(t, streams(a.url, ", events: true", `, { action: 'speak', text: 'hz 640' }`))
 	p := called(t, x)
@@ -251,7 +257,7 @@ func TestStreamCommands(t *testing.T) {
 	}
 	p.until("silence", func() bool {
 		n := len(p.heard)
-		return n >= 800 && media.Level(p.heard[n-800:], 2500, media.Rate) < 50
+		return n >= 800 && audio.Level(p.heard[n-800:], 2500, media.Rate) < 50
 	})
 
 	a.send(`{"action":"pause"}`)
@@ -292,6 +298,7 @@ func TestStreamCommands(t *testing.T) {
 
 // TestStreamWithoutEvents sends all that would be answered to a server that did not ask for events.
 func TestStreamWithoutEvents(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t)
 	x := open(t, streams(a.url, "", ""))
 	p := called(t, x)
@@ -314,6 +321,7 @@ func TestStreamWithoutEvents(t *testing.T) {
 }
 
 func TestStreamActions(t *testing.T) {
+	t.Parallel()
 	a := newAgent(t)
 	human := newPhone(t, func(p *phone, i *ua.Invitation) { p.pickUp(i) })
 	x := open(t, streams(a.url, ", events: true", `, { action: 'speak', text: 'hz 640' }, { action: 'play', file_name: 'long.wav' }`))

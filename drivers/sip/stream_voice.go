@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
@@ -206,7 +207,7 @@ func (v *voice) clear() (heard time.Duration, marks []string) {
 type decoder struct {
 	round     int
 	odd       []byte // half a sample
-	resampler *media.Resampler
+	resampler *audio.Resampler
 	from      int
 	mp3       mp3Seam
 }
@@ -267,7 +268,7 @@ func (d *decoder) raw(data []byte, from, to int) (samples []int16) {
 		samples = d.flush(false)
 		d.from, d.resampler = from, nil
 		if from != to {
-			d.resampler = media.NewResampler(from, to)
+			d.resampler = audio.NewResampler(from, to)
 		}
 	}
 	if len(d.odd) > 0 && len(data) > 0 {

@@ -40,6 +40,7 @@ var torture = map[string]string{
 
 // TestTorture sends each message of RFC 4475, by UDP and by TCP, while a bystander hears its call.
 func TestTorture(t *testing.T) {
+	t.Parallel()
 	files, _ := filepath.Glob("testdata/rfc4475/*.dat")
 	if len(files) != 49 || len(torture) != 49 {
 		t.Fatalf("%d messages, %d outcomes", len(files), len(torture))
@@ -54,26 +55,29 @@ func TestTorture(t *testing.T) {
 	if err := bystander.call(t.Context(), x, "play"); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range files {
-		name := strings.TrimSuffix(filepath.Base(f), ".dat")
-		t.Run(name, func(t *testing.T) {
-			data, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := tortured(t, x.Port(), name, data); got != torture[name] {
-				t.Errorf("answered with %q, want %q", got, torture[name])
-			}
-			conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", x.Port()))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close() }()
-			if _, err := conn.Write(append(data, "\r\n\r\n"...)); err != nil {
-				t.Fatal(err)
-			}
-		})
-	}
+	t.Run("messages", func(t *testing.T) {
+		for _, f := range files {
+			name := strings.TrimSuffix(filepath.Base(f), ".dat")
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				data, err := os.ReadFile(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := tortured(t, x.Port(), name, data); got != torture[name] {
+					t.Errorf("answered with %q, want %q", got, torture[name])
+				}
+				conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", x.Port()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() { _ = conn.Close() }()
+				if _, err := conn.Write(append(data, "\r\n\r\n"...)); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	})
 	bystander.hears(440)
 	bystander.hangUp()
 	if got := tortured(t, x.Port(), "afterwards", []byte("OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1;branch=z9hG4bKx\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n")); got != "200" {

@@ -26,10 +26,11 @@ func (l *line) refers(g *leg) func(context.Context, *ua.Referral) {
 // target that the app may call (blind). Who talks to nobody but the app cannot transfer that.
 func (d *Driver) refer(ctx context.Context, p place, r *ua.Referral) {
 	other, first := p.other()
-	if other == nil {
+	if other == nil || !d.countIn() {
 		r.Reject(603, "Decline")
 		return
 	}
+	defer d.work.Done()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(context.Canceled)
 	stop := context.AfterFunc(p.line.ctx, func() { cancel(context.Cause(p.line.ctx)) })

@@ -24,6 +24,7 @@ func (p *phone) talksTo(other *phone, hz float64) {
 }
 
 func TestReferIsDeclined(t *testing.T) {
+	t.Parallel()
 	refer := func(p *phone, to string) int {
 		t.Helper()
 		_, err := p.inCall().Refer(t.Context(), ua.Transfer{To: to})
@@ -66,6 +67,7 @@ func TestReferIsDeclined(t *testing.T) {
 }
 
 func TestBlindTransferByTheCallee(t *testing.T) {
+	t.Parallel()
 	for _, early := range []bool{false, true} {
 		t.Run(fmt.Sprintf("it hangs up at once: %v", early), func(t *testing.T) {
 			x, caller, callee, _ := bridged(t, allowRefer)
@@ -110,6 +112,7 @@ func TestBlindTransferByTheCallee(t *testing.T) {
 }
 
 func TestBlindTransferInVain(t *testing.T) {
+	t.Parallel()
 	_, caller, callee, _ := bridged(t, allowRefer)
 	busy := newPhone(t, nil)
 	if o, err := callee.inCall().Refer(t.Context(), ua.Transfer{To: busy.uri()}); err != nil || o.Status != 486 {
@@ -120,6 +123,7 @@ func TestBlindTransferInVain(t *testing.T) {
 }
 
 func TestBlindTransferByTheCaller(t *testing.T) {
+	t.Parallel()
 	x, caller, callee, c := bridged(t, allowRefer)
 	third := answers(t)
 	if o, err := caller.inCall().Refer(t.Context(), ua.Transfer{To: third.uri()}); err != nil || o.Status != 200 {
@@ -138,6 +142,7 @@ func TestBlindTransferByTheCaller(t *testing.T) {
 
 // TestAttendedTransfer lets somebody who has two calls connect the two others: whoever has called whom.
 func TestAttendedTransfer(t *testing.T) {
+	t.Parallel()
 	for _, first := range []string{"caller", "callee"} {
 		for _, second := range []string{"caller", "callee"} {
 			t.Run(first+" and "+second, func(t *testing.T) {
@@ -177,6 +182,7 @@ func TestAttendedTransfer(t *testing.T) {
 
 // TestAttendedTransferElsewhere transfers somebody to a call that is not one of ours, where the app may not call.
 func TestAttendedTransferElsewhere(t *testing.T) {
+	t.Parallel()
 	_, caller, callee, _ := bridged(t, allowRefer)
 	second := newPhone(t, nil)
 	other := performs(t, documents{"desk": `[{"action":"record"}]`})
@@ -194,6 +200,7 @@ func TestAttendedTransferElsewhere(t *testing.T) {
 
 // TestReplaces lets a phone that proves who it is take somebody's place in a call.
 func TestReplaces(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		user, password string
 		status         int

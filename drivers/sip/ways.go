@@ -26,12 +26,8 @@ type trunk struct {
 	down time.Time // when it failed last
 }
 
-const (
-	// silence is how long a trunk may say nothing at all while there is another: RFC 3261 would have us wait 32 s.
-	silence = 4 * time.Second
-	// rest is how long a trunk that has failed is asked last.
-	rest = 30 * time.Second
-)
+// rest is how long a trunk that has failed is asked last.
+const rest = 30 * time.Second
 
 // errSilent says that a trunk does not even say that it tries.
 var errSilent = errors.New("the trunk does not answer")
@@ -116,7 +112,7 @@ func (l *line) try(ctx context.Context, id string, side call.Side, w way, more b
 		res = <-done
 	} else {
 		l.driver.work.Go(invite)
-		timer := time.NewTimer(silence)
+		timer := time.NewTimer(l.driver.opts.waits.silence)
 		defer timer.Stop()
 		select {
 		case res = <-done:

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/drivers/sip/siptest"
 )
@@ -15,6 +16,7 @@ import (
 // TestWideband has a real phone call that speaks G.722: it hears what a narrowband phone could not, and so does who
 // listens to the recording.
 func TestWideband(t *testing.T) {
+	t.Parallel()
 	x := open(t, map[string]string{"wide": `exports.answer = () => [{ action: 'record' }, { action: 'play', file_name: 'wide.wav' }]`})
 	high := make([]int16, 2*media.WideRate)
 	for i := range high {
@@ -29,7 +31,7 @@ func TestWideband(t *testing.T) {
 	x.has("a in_answered")
 	x.has("a cdr answered NORMAL_CLEARING")
 	alice.Quit()
-	if level := media.Level(alice.Heard(), 5000, media.WideRate); level < 4000 {
+	if level := audio.Level(alice.Heard(), 5000, media.WideRate); level < 4000 {
 		t.Errorf("the phone hears 5000 Hz at a level of %.0f\n%s", level, alice.Says())
 	}
 	x.close()
@@ -49,7 +51,7 @@ func TestWideband(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, hz := range []float64{1000, 5000} { // of the phone, and of the file
-		if level := media.Level(s.Samples, hz, media.WideRate); level < 4000 {
+		if level := audio.Level(s.Samples, hz, media.WideRate); level < 4000 {
 			t.Errorf("the recording has %g Hz at a level of %.0f", hz, level)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
-	"github.com/piopiy/piopiyd/drivers/sip/speech"
 )
 
 // errNoEar says that words were asked for and nothing understands them.
@@ -49,8 +49,8 @@ type speaker struct {
 	line     *line
 	language string
 	rate     int
-	ends     *speech.Endpointer
-	resample *media.Resampler // nil while frames have the rate
+	ends     *audio.Endpointer
+	resample *audio.Resampler // nil while frames have the rate
 	from     int              // its source's rate
 	pending  []int16          // of frames of another length
 	samples  []int16          // kept, from the frame number kept on
@@ -69,7 +69,7 @@ func newSpeaker(l *line, language string) (*speaker, error) {
 	}
 	s := &speaker{line: l, language: language, rate: l.talk.Rate(), words: make(chan words, 1), cancel: func() {}}
 	var err error
-	s.ends, err = speech.NewEndpointer(speech.EndpointerOptions{Rate: s.rate})
+	s.ends, err = audio.NewEndpointer(audio.EndpointerOptions{Rate: s.rate})
 	return s, err
 }
 
@@ -80,7 +80,7 @@ func (s *speaker) busy() bool { return s.asking || s.ends.Speaking() }
 func (s *speaker) hear(ctx context.Context, f media.Frame) (began bool) {
 	if f.Rate() != s.rate { // somebody came who speaks wideband, or left
 		if s.resample == nil || s.from != f.Rate() {
-			s.from, s.resample = f.Rate(), media.NewResampler(f.Rate(), s.rate)
+			s.from, s.resample = f.Rate(), audio.NewResampler(f.Rate(), s.rate)
 		}
 		s.pending = s.resample.Append(s.pending, f)
 	} else {
@@ -94,9 +94,9 @@ func (s *speaker) hear(ctx context.Context, f media.Frame) (began bool) {
 		switch {
 		case err != nil:
 			s.line.observe(call.Step{Err: fmt.Errorf("gather: %w", err)})
-		case activity == speech.Began:
+		case activity == audio.Began:
 			began = true
-		case activity != speech.Unchanged:
+		case activity != audio.Unchanged:
 			s.ask(ctx, slices.Clone(s.between(s.ends.Start(), s.ends.End())))
 		}
 		if !s.ends.Speaking() && len(s.samples) > 2*lead*n {

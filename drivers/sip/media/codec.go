@@ -1,5 +1,7 @@
 package media
 
+import "github.com/piopiy/piopiyd/audio"
+
 // Codec is a way to put sound on the wire. All of them have an RTP clock of 8000 Hz and 160 octets in 20 ms.
 type Codec uint8
 
@@ -86,30 +88,20 @@ func (c Codec) NewDecoder() Decoder {
 func (c Codec) Encode(dst []byte, samples []int16) []byte {
 	switch c {
 	case PCMA:
-		for _, s := range samples {
-			dst = append(dst, toALaw[uint16(s)>>3])
-		}
+		return audio.AppendALaw(dst, samples)
 	case G722:
 		return newG722Encoder().Encode(dst, samples)
-	default:
-		for _, s := range samples {
-			dst = append(dst, toMuLaw[uint16(s)>>2])
-		}
 	}
-	return dst
+	return audio.AppendMuLaw(dst, samples)
 }
 
 // Decode appends the samples of coded octets, which are a stream of their own, to dst.
 func (c Codec) Decode(dst []int16, coded []byte) []int16 {
-	table := &fromMuLaw
 	switch c {
 	case PCMA:
-		table = &fromALaw
+		return audio.FromALaw(dst, coded)
 	case G722:
 		return newG722Decoder().Decode(dst, coded)
 	}
-	for _, b := range coded {
-		dst = append(dst, table[b])
-	}
-	return dst
+	return audio.FromMuLaw(dst, coded)
 }

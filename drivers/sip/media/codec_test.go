@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
@@ -20,7 +21,7 @@ func wideTone(hz float64, length time.Duration) []int16 {
 
 // snr is the level of a tone over everything else in samples, in dB.
 func snr(samples []int16, hz float64, rate int) float64 {
-	tone := media.Level(samples, hz, rate)
+	tone := audio.Level(samples, hz, rate)
 	all := 0.0
 	for _, v := range samples {
 		all += float64(v) * float64(v)
@@ -122,7 +123,7 @@ func BenchmarkG722Decode(b *testing.B) {
 func BenchmarkResample(b *testing.B) {
 	for name, rates := range map[string][2]int{"8 to 16": {8000, 16000}, "16 to 8": {16000, 8000}, "24 to 8": {24000, 8000}, "44.1 to 8": {44100, 8000}} {
 		b.Run(name, func(b *testing.B) {
-			r := media.NewResampler(rates[0], rates[1])
+			r := audio.NewResampler(rates[0], rates[1])
 			in, out := make([]int16, rates[0]/50), make([]int16, 0, 400)
 			for i := range in {
 				in[i] = int16(i * 20)

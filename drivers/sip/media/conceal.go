@@ -11,8 +11,8 @@ type concealer struct {
 	quiet   bool // the sender has said that it is silent
 }
 
-// begin forgets what was heard; a frame has n samples.
-func (c *concealer) begin(n int) { *c = concealer{history: make([]int16, 2*n)} }
+// begin forgets what was heard. history is two frames of silence.
+func (c *concealer) begin(history []int16) { *c = concealer{history: history} }
 
 // heard notes a frame that was played.
 func (c *concealer) heard(f Frame) {

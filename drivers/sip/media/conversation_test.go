@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
@@ -90,10 +91,10 @@ func TestPromptsDuringABridge(t *testing.T) {
 	two := a.PlayWith(tone(1800, 5*time.Second), media.PlayOptions{To: media.ToCallee, Beside: true})
 	talk(t, 40, a.Tick, a, b)
 	// The callee is less loud to the caller meanwhile; the caller is as loud to the callee.
-	if level := media.Level(a.heard, 650, media.Rate); level < 1500 || level > 2600 {
+	if level := audio.Level(a.heard, 650, media.Rate); level < 1500 || level > 2600 {
 		t.Errorf("the caller hears the callee at %.0f", level)
 	}
-	if level := media.Level(a.heard, 1200, media.Rate); level < 7000 || media.Level(a.heard, 1800, media.Rate) > 300 {
+	if level := audio.Level(a.heard, 1200, media.Rate); level < 7000 || audio.Level(a.heard, 1800, media.Rate) > 300 {
 		t.Errorf("the caller hears the announcement at %.0f", level)
 	}
 	b.hears(t, "the callee", tones, 450, 1200, 1800)

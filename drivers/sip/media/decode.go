@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/piopiy/piopiyd/audio"
 )
 
 const (
@@ -107,7 +109,7 @@ type reading struct {
 	ctx       context.Context
 	rate      int
 	from      int
-	resampler *Resampler
+	resampler *audio.Resampler
 	out       []int16
 	frames    int
 }
@@ -116,7 +118,7 @@ func newReading(ctx context.Context, from, rate int) (*reading, error) {
 	if from < 4000 || from > 192000 {
 		return nil, fmt.Errorf("the audio has %d Hz: 4000 to 192000 are known", from)
 	}
-	return &reading{ctx: ctx, rate: rate, from: from, resampler: NewResampler(from, rate)}, nil
+	return &reading{ctx: ctx, rate: rate, from: from, resampler: audio.NewResampler(from, rate)}, nil
 }
 
 // add takes mono samples.

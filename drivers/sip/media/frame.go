@@ -9,7 +9,11 @@
 // rate is resampled where it comes in or goes out, and nowhere else.
 package media
 
-import "time"
+import (
+	"time"
+
+	"github.com/piopiy/piopiyd/audio"
+)
 
 // The sound inside a conversation.
 const (
@@ -59,31 +63,12 @@ func durationAt(n, rate int) time.Duration {
 }
 
 // Add mixes src into dst, which is as long; what is too loud is clipped.
-func Add(dst, src Frame) {
-	dst = dst[:len(src)]
-	for i, s := range src {
-		dst[i] = clip(int32(dst[i]) + int32(s))
-	}
-}
+func Add(dst, src Frame) { audio.Mix(dst, src) }
 
-func clip(v int32) int16 {
-	switch {
-	case v > 32767:
-		return 32767
-	case v < -32768:
-		return -32768
-	}
-	return int16(v)
-}
+func clip(v int32) int16 { return audio.Clip(v) }
 
 // fade scales samples by a gain that moves evenly from one value to another (1 is unchanged).
-func fade(samples []int16, from, to float32) {
-	step := (to - from) / float32(len(samples))
-	for i, s := range samples {
-		samples[i] = int16(float32(s) * from)
-		from += step
-	}
-}
+func fade(samples []int16, from, to float32) { audio.Fade(samples, from, to) }
 
 // crossfade turns dst evenly into src, which is as long.
 func crossfade(dst, src []int16) {

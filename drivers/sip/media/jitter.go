@@ -35,7 +35,8 @@ type JitterStats struct {
 }
 
 // Jitter puts packets back in order and evens out their arrival. Its depth follows the jitter measured, between
-// 40 and 120 ms; it stays there however much the sender's clock differs from ours. What is missing is replaced by
+// 40 and 120 ms; it stays there however much the sender's clock differs from ours, and what is more than that, after a
+// stall of the network, is thrown away at once. What is missing is replaced by
 // the last period of the voice, fading away within 60 ms, then by faint noise.
 //
 // It is not safe for concurrent use. The zero Jitter is ready to use.
@@ -74,10 +75,15 @@ type jitterPacket struct {
 
 // Reset forgets the stream: another one begins, coded with codec. The counts go on.
 func (j *Jitter) Reset(codec Codec) {
-	stats, samples := j.stats, codec.SampleRate()/framesPerSecond
+	stats, rest, history, samples := j.stats, j.rest, j.concealer.history, codec.SampleRate()/framesPerSecond
 	*j = Jitter{decoder: codec.NewDecoder(), frame: samples, stats: stats}
-	j.rest = make([]int16, samples*(maxPayload/frameOctets+1))
-	j.concealer.begin(samples)
+	if n := samples * (maxPayload/frameOctets + 1); len(rest) == n { // the same once more: a call begins so
+		j.rest = rest
+	} else {
+		j.rest, history = make([]int16, n), make([]int16, 2*samples)
+	}
+	clear(history)
+	j.concealer.begin(history)
 }
 
 // Stats returns the counts so far.
@@ -186,6 +192,7 @@ func (j *Jitter) ReadFrame(dst Frame) bool {
 		j.settle()
 	}
 	c := &j.concealer
+	surplus := j.level() > maxDepth*frameOctets+max(j.octets, frameOctets)
 	drop, stretch := j.watch()
 	switch j.fill() {
 	case isLost:
@@ -202,6 +209,14 @@ func (j *Jitter) ReadFrame(dst Frame) bool {
 	c.quiet = false
 	copy(dst, j.rest[:j.frame])
 	switch {
+	case surplus:
+		j.consume()
+		j.skip()
+		if j.fill() == isSound {
+			crossfade(dst, j.rest[:j.frame])
+			j.stats.Dropped++
+			j.consume()
+		}
 	case stretch && c.missing == 0:
 		// This frame goes over into the one before it, from which the same frame follows once more.
 		crossfade(dst, c.last())
@@ -262,6 +277,23 @@ func (j *Jitter) fill() int {
 func (j *Jitter) consume() {
 	copy(j.rest, j.rest[j.frame:j.resting])
 	j.resting -= j.frame
+}
+
+// skip throws away what waits beyond the depth. After a stall of the network all that was held back comes at once:
+// played to its end, the party would be heard late for the rest of the call.
+func (j *Jitter) skip() {
+	for j.level() > j.depth*frameOctets+max(j.octets, frameOctets) {
+		switch j.fill() {
+		case isSound: // it was decoded, because what follows builds upon it
+			j.consume()
+			j.stats.Dropped++
+		case isLost:
+			j.stats.Lost++
+		case isDry:
+			return
+		}
+	}
+	j.settle()
 }
 
 // watch keeps the level near the depth. It says to drop a frame when more than needed has waited for some time: the

@@ -92,6 +92,49 @@ func TestJitter(t *testing.T) {
 	}
 }
 
+// TestJitterAfterAStall holds a stream back for half a second, and lets all of it come at once: what is heard from then
+// on is as old as the buffer may be, and not half a second older.
+func TestJitterAfterAStall(t *testing.T) {
+	const stalled, stall = 100, 25
+	for _, length := range []int{1, 2, 3, 6} { // packets of so many frames
+		var j media.Jitter
+		j.Reset(media.PCMU)
+		loud := map[int]bool{60: true, stalled + stall + 12: true, 300: true} // frames
+		heard := map[int]int{}                                                // how late
+		frame := media.NewFrame(media.Rate)
+		sent := 0
+		for tick := range 400 {
+			for ; (tick < stalled || tick >= stalled+stall) && (sent+1)*length <= tick+1; sent++ {
+				samples := make([]int16, length*media.FrameSamples)
+				for f := range length {
+					if loud[sent*length+f] {
+						copy(samples[f*media.FrameSamples:], media.Tone(1000, media.FrameTime))
+					}
+				}
+				j.Put(media.Packet{Sequence: uint16(sent), Timestamp: uint32(sent * length * media.FrameSamples), Payload: media.PCMU.Encode(nil, samples)},
+					time.Unix(1000, 0).Add(time.Duration(tick)*media.FrameTime))
+			}
+			if !j.ReadFrame(frame) || slices.Max(frame) < 2000 {
+				continue
+			}
+			for f := range loud {
+				if _, known := heard[f]; !known && tick >= f && tick < f+40 {
+					heard[f] = tick - f
+				}
+			}
+		}
+		s := j.Stats()
+		for f := range loud {
+			if late, ok := heard[f]; !ok || late > 6+2*length {
+				t.Errorf("packets of %d: frame %d is heard %d frames late (%v): %+v", length, f, late, ok, s)
+			}
+		}
+		if n := uint64(2 * length); s.Lost != 0 || s.Late != 0 || s.Dropped+n+6 < stall || s.Dropped > stall+n {
+			t.Errorf("packets of %d: %+v", length, s)
+		}
+	}
+}
+
 func lose(all []arrival, every int) (out []arrival) {
 	for i, a := range all {
 		if i%every != every-1 {

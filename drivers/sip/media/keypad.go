@@ -1,5 +1,7 @@
 package media
 
+import "github.com/piopiy/piopiyd/audio"
+
 // keypad hears keys in sound: the pairs of tones of ITU-T Q.23, told by Goertzel's algorithm in blocks of 12.75 ms,
 // as ITU-T Q.24 wants them to be told: what lasts 40 ms is a key, what lasts less than 23 ms is none.
 type keypad struct {
@@ -38,7 +40,7 @@ const (
 func newKeypad(rate int) *keypad {
 	k := &keypad{length: keyBlock * rate / Rate}
 	for i, hz := range keyTones {
-		k.filters[i] = float32(goertzel(hz, rate))
+		k.filters[i] = float32(audio.Goertzel(hz, rate))
 	}
 	return k
 }

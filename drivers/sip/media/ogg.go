@@ -9,6 +9,8 @@ import (
 	"io"
 
 	"github.com/jfreymuth/oggvorbis"
+
+	"github.com/piopiy/piopiyd/audio"
 )
 
 // The decoder believes what headers say: a few octets can have it ask for all memory, or search for ever. So the
@@ -276,5 +278,5 @@ func pcm(v float32) int16 {
 	if v != v { // not a number
 		return 0
 	}
-	return round(max(-1, min(1, v)) * 32767)
+	return audio.Round(max(-1, min(1, v)) * 32767)
 }

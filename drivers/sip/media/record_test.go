@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
@@ -71,7 +72,7 @@ func TestRecorderPauses(t *testing.T) {
 	}
 	for i, part := range [][]int16{heard[400:7600], heard[8400:15600]} {
 		for hz, want := range map[float64]bool{500: i == 0, 1000: false, 1500: i == 1, 2000: false} {
-			if level := media.Level(part, hz, media.Rate); level > 4000 != want {
+			if level := audio.Level(part, hz, media.Rate); level > 4000 != want {
 				t.Errorf("second %d: %g Hz has a level of %.0f", i+1, hz, level)
 			}
 		}
@@ -143,7 +144,7 @@ func TestRecorderOfRates(t *testing.T) {
 		}
 		for i := range 3 {
 			part := s.Samples[i*rate+rate/10 : (i+1)*rate-rate/10]
-			if level := media.Level(part, 1000, rate); level < 8000 || level > 8400 {
+			if level := audio.Level(part, 1000, rate); level < 8000 || level > 8400 {
 				t.Errorf("at %d, second %d: level %.0f", rate, i+1, level)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
@@ -65,7 +66,7 @@ func talk(t *testing.T, frames int, tick func(), guests ...*guest) {
 func (g *guest) hears(t *testing.T, who string, all []float64, hz ...float64) {
 	t.Helper()
 	for _, tone := range all {
-		level := media.Level(g.heard, tone, g.codec.SampleRate())
+		level := audio.Level(g.heard, tone, g.codec.SampleRate())
 		if want := slices.Contains(hz, tone); want && level < 5000 || !want && level > 300 {
 			t.Errorf("%s hears %g Hz: %v (level %.0f), want %v", who, tone, level > 300, level, want)
 		}
@@ -103,7 +104,7 @@ func TestRoom(t *testing.T) {
 		t.Errorf("the recording: %v, %v", recorder.Length(), err)
 	}
 	for _, hz := range tones[:3] {
-		if level := media.Level(samplesOf(t, path)[3200:], hz, media.Rate); level < 5000 {
+		if level := audio.Level(samplesOf(t, path)[3200:], hz, media.Rate); level < 5000 {
 			t.Errorf("the recording lacks %g Hz: %.0f", hz, level)
 		}
 	}
@@ -137,10 +138,10 @@ func TestRoom(t *testing.T) {
 		t.Errorf("a runs at %d", a.Rate())
 	}
 	a.hears(t, "a, narrow among wide,", tones, 1000)
-	if level := media.Level(w.heard, 450, media.WideRate); level < 1000 { // the prompt lowers the others
+	if level := audio.Level(w.heard, 450, media.WideRate); level < 1000 { // the prompt lowers the others
 		t.Errorf("w hears a at %.0f", level)
 	}
-	if level := media.Level(w.heard, 1500, media.WideRate); level < 5000 {
+	if level := audio.Level(w.heard, 1500, media.WideRate); level < 5000 {
 		t.Errorf("w hears its prompt at %.0f", level)
 	}
 	r.Close()

@@ -153,7 +153,9 @@ func (s *Session) Close() {
 // receive takes packets until the socket is closed.
 func (s *Session) receive() {
 	defer close(s.done)
-	buf := make([]byte, 2048)
+	datagrams := datagramPool.Get().(*[maxDatagram]byte)
+	defer datagramPool.Put(datagrams)
+	buf := datagrams[:]
 	for {
 		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
 		if err != nil {
@@ -181,6 +183,12 @@ func (s *Session) receive() {
 		}
 	}
 }
+
+// maxDatagram bounds what a session takes.
+const maxDatagram = 2048
+
+// datagramPool holds what short calls receive into; what is taken from a packet is copied.
+var datagramPool = sync.Pool{New: func() any { return new([maxDatagram]byte) }}
 
 // take sorts a packet and returns the key that it is the first to tell of.
 func (s *Session) take(p Packet, from netip.AddrPort, now time.Time) (digit byte, ok bool) {

@@ -1,6 +1,10 @@
 package media
 
-import "time"
+import (
+	"time"
+
+	"github.com/piopiy/piopiyd/audio"
+)
 
 // Sound is a piece of sound, ready to be played: linear PCM, 16 bit, mono. Its samples are shared, and never changed.
 type Sound struct {
@@ -30,7 +34,7 @@ func (s Sound) At(rate int) Sound {
 	if s.Rate == rate || s.Rate <= 0 {
 		return s
 	}
-	return Sound{Samples: Resample(s.Samples, s.Rate, rate), Rate: rate}
+	return Sound{Samples: audio.Resample(s.Samples, s.Rate, rate), Rate: rate}
 }
 
 // from returns the sound without its beginning.

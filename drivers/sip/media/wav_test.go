@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
@@ -49,10 +50,10 @@ func TestDecodeWAV(t *testing.T) {
 			t.Errorf("%v: %d samples", f, n)
 		}
 		middle := samples[500 : len(samples)-500]
-		if level := media.Level(middle, 1000, media.Rate); level < 15500 || level > 17000 {
+		if level := audio.Level(middle, 1000, media.Rate); level < 15500 || level > 17000 {
 			t.Errorf("%v: the tone's level is %.0f", f, level)
 		}
-		if level := media.Level(middle, 1300, media.Rate); level > 300 {
+		if level := audio.Level(middle, 1300, media.Rate); level > 300 {
 			t.Errorf("%v: a level of %.0f beside the tone", f, level)
 		}
 	}
@@ -75,57 +76,6 @@ func FuzzDecodeWAV(f *testing.F) {
 	f.Add(wav(3, 1, 8000, 32, 440, 0.01))
 	f.Add([]byte("RIFF\xff\xff\xff\xffWAVEdata\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, data []byte) { _, _ = media.DecodeWAV(data) })
-}
-
-func TestResample(t *testing.T) {
-	for _, rates := range [][2]int{{8000, 16000}, {16000, 8000}, {44100, 8000}, {22050, 8000}, {48000, 8000}, {24000, 8000}} {
-		from, to := rates[0], rates[1]
-		sine := func(hz float64) []int16 {
-			out := make([]int16, from)
-			for i := range out {
-				out[i] = int16(16000 * math.Sin(2*math.Pi*hz*float64(i)/float64(from)))
-			}
-			return out
-		}
-		whole := media.Resample(sine(1000), from, to)
-		if d := len(whole) - to; d < -1 || d > 0 {
-			t.Errorf("%d to %d: %d samples for a second", from, to, len(whole))
-		}
-		got := whole[to/4 : 3*to/4]
-		level := media.Level(got, 1000, to)
-		noise := 0.0
-		for i, v := range got {
-			want := 16000 * math.Sin(2*math.Pi*1000*float64(i+to/4)/float64(to))
-			noise += (float64(v) - want) * (float64(v) - want)
-		}
-		snr := 10 * math.Log10(16000*16000/2/(noise/float64(len(got))))
-		if level < 15990 || level > 16010 || snr < 75 {
-			t.Errorf("%d to %d: level %.1f, signal to noise %.1f dB", from, to, level, snr)
-		}
-		if from > to { // what is above half the new rate must not come back as something else
-			var peak int16
-			for _, v := range media.Resample(sine(float64(to)/2+600), from, to)[to/4 : 3*to/4] {
-				peak = max(peak, v, -v)
-			}
-			if peak > 8 {
-				t.Errorf("%d to %d: an alias of %d", from, to, peak)
-			}
-		}
-	}
-	// In pieces it is the same as at once.
-	sound := media.Tone(700, 300*time.Millisecond)
-	r := media.NewResampler(media.Rate, 16000)
-	var pieces []int16
-	for i := 0; i < len(sound); i += 37 {
-		pieces = r.Append(pieces, sound[i:min(i+37, len(sound))])
-	}
-	pieces = r.Flush(pieces)
-	whole := media.Resample(sound, media.Rate, 16000)
-	for i := range whole {
-		if whole[i] != pieces[i] {
-			t.Fatalf("sample %d is %d in pieces, %d at once", i, pieces[i], whole[i])
-		}
-	}
 }
 
 func TestWAVWriter(t *testing.T) {

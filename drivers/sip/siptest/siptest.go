@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
@@ -75,7 +76,7 @@ func Wait(t testing.TB, what string, ok func() bool) {
 // Contains reports whether a tone is in samples of 8 kHz for 100 ms.
 func Contains(samples []int16, hz float64) bool {
 	for i := 0; i+800 <= len(samples); i += 400 {
-		if media.Level(samples[i:i+800], hz, media.Rate) > 2500 {
+		if audio.Level(samples[i:i+800], hz, media.Rate) > 2500 {
 			return true
 		}
 	}

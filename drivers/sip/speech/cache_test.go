@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/drivers/sip/speech"
 )
@@ -41,9 +42,9 @@ func (v *voice) Say(ctx context.Context, r speech.Request) ([]byte, error) {
 	}
 	switch r.Text {
 	case "nothing":
-		return speech.EncodeWAV(make([]int16, 8000), 8000), v.err
+		return audio.EncodeWAV(make([]int16, 8000), 8000), v.err
 	case "no samples":
-		return speech.EncodeWAV(nil, 8000), v.err
+		return audio.EncodeWAV(nil, 8000), v.err
 	case "garbage":
 		return []byte("<html>"), v.err
 	}

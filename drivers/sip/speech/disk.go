@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/piopiy/piopiyd/audio"
 )
 
 // defaultCacheBytes is some three hours of the embedded voice.
@@ -46,7 +48,7 @@ func (d *disk) get(key string) ([]byte, bool) {
 		return nil, false
 	}
 	data, err := os.ReadFile(d.path(key))
-	if err != nil || len(data) <= wavHeader {
+	if err != nil || len(data) <= audio.WAVHeaderSize {
 		return nil, false
 	}
 	now := time.Now()

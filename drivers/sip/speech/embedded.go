@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/speech/flite"
 )
 
@@ -52,7 +53,7 @@ func (embedded) Say(ctx context.Context, r Request) ([]byte, error) {
 		}
 		samples = append(samples, make([]int16, int(p.pause*flite.Rate/time.Second))...)
 	}
-	return EncodeWAV(samples, flite.Rate), nil
+	return audio.EncodeWAV(samples, flite.Rate), nil
 }
 
 // soon cuts the silence that flite begins with, a quarter of a second, down to a twentieth.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"os/exec"
 	"strings"
 	"testing"
@@ -21,6 +22,14 @@ func length(t *testing.T, wav []byte) (time.Duration, float64) {
 		t.Fatal(err)
 	}
 	return media.Duration(len(samples)), rms(samples)
+}
+
+func rms(samples []int16) float64 {
+	sum := 0.0
+	for _, v := range samples {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum / float64(max(1, len(samples))))
 }
 
 func embedded(t *testing.T) speech.Synth {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/text/language"
+
+	"github.com/piopiy/piopiyd/audio"
 )
 
 // Recognizer turns sound into text.
@@ -104,7 +106,7 @@ func (r *recognizer) Recognize(ctx context.Context, samples []int16, rate int, l
 	}
 	work, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("no text after %v", r.timeout))
 	defer cancel()
-	text, err := r.hear(work, EncodeWAV(samples, rate), lang)
+	text, err := r.hear(work, audio.EncodeWAV(samples, rate), lang)
 	switch {
 	case err != nil && work.Err() != nil:
 		return "", fmt.Errorf("recognition: %w", context.Cause(work))

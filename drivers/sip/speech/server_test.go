@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/drivers/sip/speech"
 )
@@ -62,7 +63,7 @@ func openAI(t *testing.T) *httptest.Server {
 			if in.Speed != nil {
 				length = time.Duration(float64(length) / *in.Speed)
 			}
-			_, _ = w.Write(speech.EncodeWAV(media.Resample(media.Tone(440, length), 8000, 24000), 24000))
+			_, _ = w.Write(audio.EncodeWAV(audio.Resample(media.Tone(440, length), 8000, 24000), 24000))
 		}
 	})
 	mux.HandleFunc("POST /v1/audio/transcriptions", func(w http.ResponseWriter, r *http.Request) {
@@ -80,9 +81,9 @@ func openAI(t *testing.T) *httptest.Server {
 			refuse(w, http.StatusBadRequest, "invalid_value", "no")
 		case len(samples) < 800: // shorter than 100 ms
 			refuse(w, http.StatusBadRequest, "audio_too_short", "Audio file is too short.")
-		case media.Level(samples, 440, 8000) > 1000:
+		case audio.Level(samples, 440, 8000) > 1000:
 			_ = json.NewEncoder(w).Encode(map[string]string{"text": " Hello,\n " + r.FormValue("language")})
-		case media.Level(samples, 600, 8000) > 1000:
+		case audio.Level(samples, 600, 8000) > 1000:
 			_, _ = w.Write([]byte("what the caller said"))
 		default:
 			_ = json.NewEncoder(w).Encode(map[string]string{"text": ""})
@@ -161,7 +162,7 @@ func TestServer(t *testing.T) {
 func TestRecognizer(t *testing.T) {
 	server := openAI(t)
 	o := speech.RecognizerOptions{Provider: speech.HTTPServer, URL: server.URL + "/v1", APIKey: key}
-	hello := media.Resample(media.Tone(440, time.Second), 8000, 16000)
+	hello := audio.Resample(media.Tone(440, time.Second), 8000, 16000)
 	command := func(args ...string) speech.RecognizerOptions {
 		return speech.RecognizerOptions{Provider: speech.CommandLine, Command: args, Timeout: 5 * time.Second}
 	}

@@ -154,7 +154,7 @@ func (x *exchange) sendCancel() {
 		req.AppendHeader(msg.NewHeader("Reason", x.reason))
 	}
 	x.agent.spawn(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), cancelWait)
+		ctx, cancel := x.agent.open(context.Background(), cancelWait)
 		defer cancel()
 		if _, err := x.agent.do(ctx, req); err != nil {
 			x.agent.log.Debug("a CANCEL was not answered", "error", err)

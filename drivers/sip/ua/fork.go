@@ -32,11 +32,20 @@ func (c *outgoing) established(ctx context.Context, res *msg.Response) (*Dialog,
 	d.mu.Unlock()
 	d.timed(res)
 	d.ack(c.req)
+	c.release()
 	if ctx.Err() != nil { // answered while it was being cancelled
 		c.hangUp(d)
 		return nil, nil, context.Cause(ctx)
 	}
 	return d, body, nil
+}
+
+// release lets go of what the call does not need once it is answered: the transaction keeps what is left for half a
+// minute, for copies of the answer, and calls are many.
+func (c *outgoing) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.o = Outgoing{User: c.o.User, Password: c.o.Password}
 }
 
 // branch returns the dialog of a response: of a fork, each branch has its own.
@@ -140,7 +149,7 @@ func (c *outgoing) again(res *msg.Response) {
 // hangUp ends a call that nobody wants.
 func (c *outgoing) hangUp(d *Dialog) {
 	c.agent.spawn(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), cancelWait)
+		ctx, cancel := c.agent.open(context.Background(), cancelWait)
 		defer cancel()
 		d.Bye(ctx, `SIP;cause=487;text="Request Terminated"`)
 	})

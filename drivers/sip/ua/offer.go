@@ -32,6 +32,8 @@ func (d *Dialog) accepted(tx msg.ServerTransaction, res *msg.Response, acked cha
 			d.handleAck(ack)
 		case <-d.gone:
 			return true
+		case <-d.agent.stopping:
+			return true
 		case <-timer.C:
 			if total += wait; total >= timeout {
 				return false

@@ -30,18 +30,43 @@ type Invitation struct {
 	// Cancelled is closed when the caller gives up, or is gone.
 	Cancelled <-chan struct{}
 
-	agent     *Agent
-	req       *msg.Request
-	tx        msg.ServerTransaction
-	cancelled chan struct{}
+	agent *Agent
+	req   *msg.Request
+	tx    msg.ServerTransaction
+	left  *abandonment
 
 	mu      sync.Mutex
 	final   bool
-	gaveUp  bool
-	why     string // the Reason of a CANCEL
 	dialog  *Dialog
 	rseq    uint32
 	unacked []*reliableOut // the first was sent, the others wait
+}
+
+// abandonment is that a caller gives up, or is gone. It has a lock of its own, and knows nothing of the call: the
+// library tells of it while it holds the lock of the transaction, which whoever responds waits for, and keeps who is
+// told for as long as the transaction, which is long after the call.
+type abandonment struct {
+	done chan struct{}
+
+	mu  sync.Mutex
+	was bool
+	why string // the Reason of a CANCEL
+}
+
+// note notes that the caller has given up; only the first time counts.
+func (b *abandonment) note(reason string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.was {
+		b.was, b.why = true, reason
+		close(b.done)
+	}
+}
+
+func (b *abandonment) isNoted() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.was
 }
 
 // onInvite takes a new call, or an offer within one.
@@ -57,12 +82,12 @@ func (a *Agent) onInvite(req *msg.Request, tx msg.ServerTransaction) {
 	// All answers, the library's own included, have one tag. The 100 stops the library's timer, which would read
 	// the request while we change it.
 	req.To().Params.Add("tag", msg.GenerateTagN(16))
-	cancelled := make(chan struct{})
-	inv := &Invitation{agent: a, req: req, tx: tx, cancelled: cancelled, Cancelled: cancelled}
-	if !tx.OnCancel(func(r *msg.Request) { inv.cancel(text(r, "Reason")) }) {
+	left := &abandonment{done: make(chan struct{})}
+	inv := &Invitation{agent: a, req: req, tx: tx, left: left, Cancelled: left.done}
+	if !tx.OnCancel(func(r *msg.Request) { left.note(text(r, "Reason")) }) {
 		return // CANCEL was faster; the library has answered both
 	}
-	tx.OnTerminate(func(string, error) { inv.cancel("") }) // its connection is gone, where it had one
+	tx.OnTerminate(func(string, error) { left.note("") }) // its connection is gone, where it had one
 	a.send(tx, msg.NewResponseFromRequest(req, 100, "Trying", nil))
 	if a.refused(req, tx) {
 		return
@@ -110,21 +135,14 @@ func isSDP(req *msg.Request) bool {
 }
 
 // cancel notes that the caller has given up, or is gone.
-func (i *Invitation) cancel(reason string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if !i.gaveUp {
-		i.gaveUp, i.why = true, reason
-		close(i.cancelled)
-	}
-}
+func (i *Invitation) cancel(reason string) { i.left.note(reason) }
 
 // CancelReason is why the caller has given up: the Reason header (RFC 3326) of its CANCEL, "" if it did not say. A
 // phone of many that rang is told so that somebody else has answered.
 func (i *Invitation) CancelReason() string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.why
+	i.left.mu.Lock()
+	defer i.left.mu.Unlock()
+	return i.left.why
 }
 
 // Header returns a header of the INVITE, "" if there is none; several are separated by ", ".
@@ -202,7 +220,7 @@ func (i *Invitation) provisional(status int, phrase string, body []byte) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	reliable := lists(values(i.req, "Require"), "100rel")
-	if i.final || i.gaveUp || reliable && len(body) == 0 && len(i.Offer) == 0 && i.rseq == 0 {
+	if i.final || i.left.isNoted() || reliable && len(body) == 0 && len(i.Offer) == 0 && i.rseq == 0 {
 		return
 	}
 	d := i.establish()

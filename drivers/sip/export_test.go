@@ -1,0 +1,13 @@
+package sip
+
+import "time"
+
+// Hurry lets others take only so much of the time that they usually may.
+func Hurry(share float64) func(*Options) {
+	return func(o *Options) {
+		o.waits = usualWaits
+		for _, d := range []*time.Duration{&o.waits.handshake, &o.waits.stuck, &o.waits.ping, &o.waits.pong, &o.waits.silence} {
+			*d = time.Duration(share * float64(*d))
+		}
+	}
+}

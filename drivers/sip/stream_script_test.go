@@ -1,0 +1,37 @@
+package sip_test
+
+import "testing"
+
+// TestAScriptKnowsWhatWasHeard has a script play, wait until that was heard, and be interrupted: the engine tells it,
+// though the stream action asks for nothing.
+func TestAScriptKnowsWhatWasHeard(t *testing.T) {
+	t.Parallel()
+	x := open(t, map[string]string{"ai": `
+		const { tone } = require('piopiy/audio')
+		exports.answer = call => [{ action: 'stream', ws_url: call.streamUrl }]
+		exports.stream = async socket => {
+			const key = new Promise(f => socket.on('dtmf', f)), began = socket.playedMs
+			socket.play(tone(500, '300ms'))
+			for (const half of [0, 1]) socket.play(tone(500, '700ms', 24000).subarray(half * 8400, half * 8400 + 8400), { rate: 24000 })
+			const whole = await socket.mark('one'), first = socket.playedMs
+			socket.play(tone(700, '20s'))
+			const digit = await key, interrupted = socket.playedMs
+			const mark = socket.mark('two')
+			socket.clear()
+			const rest = await mark, last = socket.playedMs
+			const ok = began === 0 && whole && first >= 1000 && first < 1300 && digit === '5' && interrupted >= first && interrupted < 15000 && !rest && last >= interrupted && last < interrupted + 1000
+			socket.perform([{ action: 'speak', text: ok ? 'hz 900' : 'hz 1700' }, { action: 'hangup', cause: ok ? 'USER_BUSY' : 'NORMAL_CLEARING' }])
+			if (!ok) throw new Error(JSON.stringify([began, whole, first, digit, interrupted, rest, last]))
+			for await (const frame of socket);
+		}
+	`})
+	p := called(t, x)
+	p.hears(700)
+	p.session.SendDigits("5")
+	p.hears(900)
+	p.ends()
+	x.has("a cdr answered USER_BUSY")
+	if x.faults() != "" {
+		t.Errorf("faults: %s", x.faults())
+	}
+}
