@@ -37,12 +37,12 @@ func TestParseURL(t *testing.T) {
 
 func TestParseURLErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		"/path":                                       "absolute",
-		"ftp://example.com/":                          `"ftp"`,
-		"http://u:secret@example.com":                 "Authorization",
-		"http://u@example.com":                        "Authorization",
-		"http://example.com/%zz":                      "percent",
-		"http:0..":                                    "two dots",
+		"/path":                       "absolute",
+		"ftp://example.com/":          `"ftp"`,
+		"http://u:secret@example.com": "Authorization",
+		"http://u@example.com":        "Authorization",
+		"http://example.com/%zz":      "percent",
+		"http:0..":                    "two dots",
 		"http://" + strings.Repeat("a", 70_000) + "/": "longer",
 	} {
 		_, err := outbound.ParseURL(in)
