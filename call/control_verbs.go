@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/piopiy/piopiyd/pcmo"
@@ -162,18 +163,27 @@ func (c *Control) Transfer(ctx context.Context, w Warm) error {
 	if w.Confirm {
 		b.dial.Accept = "1"
 	}
-	talking := make(chan error, 1)
+	// The first to know tells the requester, who rests meanwhile in virtual time.
+	told := make(chan error, 1)
+	var once sync.Once
+	tell := func(err error) {
+		once.Do(func() {
+			work(c.r.clock)
+			told <- err
+		})
+	}
 	b.progress = func(o DialOutcome) {
 		if o.Status == StatusAnswered {
 			c.r.closeStreams(1000, "transferred")
-			talking <- nil
+			tell(nil)
 			return
 		}
-		talking <- &TransferError{Reason: reasonOf(o.Cause), Cause: o.Cause}
+		tell(&TransferError{Reason: reasonOf(o.Cause), Cause: o.Cause})
 	}
-	finished := make(chan error, 1)
+	work(c.r.clock)
 	go func() { // ends with the aside, which ends with the call
-		finished <- c.aside(context.WithoutCancel(ctx), func() error {
+		defer rest(c.r.clock)
+		err := c.aside(context.WithoutCancel(ctx), func() error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -187,22 +197,18 @@ func (c *Control) Transfer(ctx context.Context, w Warm) error {
 			}
 			return err
 		})
-	}()
-	select {
-	case err := <-talking:
-		return err
-	case err := <-finished:
-		select {
-		case err := <-talking:
-			return err
-		default:
-		}
 		if err == nil {
 			err = fmt.Errorf("the transfer did not begin: %w", errInterrupted)
 		}
-		return c.endedOr(err)
+		tell(c.endedOr(err))
+	}()
+	rest(c.r.clock)
+	select {
+	case err := <-told:
+		return err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		tell(context.Cause(ctx))
+		return <-told
 	}
 }
 
