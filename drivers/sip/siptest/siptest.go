@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,17 +45,33 @@ func networked() bool {
 	return false
 }
 
-// FreePort returns a port that nothing uses now, nor the one after it, outside of what the system gives to others.
+// portsApart is how many ports belong to one from FreePort: SIPp takes four in a row for sound and pictures.
+const portsApart = 6
+
+// given are the ports that FreePort has returned.
+var given sync.Map
+
+// FreePort returns a port that nothing uses now, nor those right after it, outside of what the system gives to others.
+// It returns no port twice.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	for range 100 {
-		port := 20000 + 2*rand.IntN(6000)
-		if free(port) && free(port+1) {
+	for range 200 {
+		port := 20000 + portsApart*rand.IntN(2000)
+		if _, taken := given.LoadOrStore(port, true); !taken && freeFrom(port) {
 			return port
 		}
 	}
 	t.Fatal("no port is free")
 	return 0
+}
+
+func freeFrom(port int) bool {
+	for i := range portsApart {
+		if !free(port + i) {
+			return false
+		}
+	}
+	return true
 }
 
 func free(port int) bool {
