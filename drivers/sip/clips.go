@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/drivers/sip/speech"
@@ -79,6 +80,9 @@ func newClips(o Options) *clips {
 // get returns the sound of a prompt at a rate; an empty one for silence.
 func (c *clips) get(ctx context.Context, p call.Prompt, rate int) (media.Sound, error) {
 	at := " " + strconv.Itoa(rate)
+	if hz, length, ok := p.IsTone(); ok {
+		return media.Sound{Samples: audio.Tone(hz, length, rate), Rate: rate}, nil
+	}
 	switch {
 	case p.Say != "":
 		key := fmt.Sprintf("say%s %q %q %g %s", at, p.Language, p.Voice, p.Speed, p.Say)

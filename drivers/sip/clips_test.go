@@ -68,6 +68,17 @@ func TestClipsOfEveryKind(t *testing.T) {
 	}
 }
 
+// TestClipsOfTones makes the tone before a message, which is no file.
+func TestClipsOfTones(t *testing.T) {
+	c := newClips(Options{SpeechDir: t.TempDir()})
+	for _, rate := range []int{media.Rate, 2 * media.Rate} {
+		s, err := c.get(t.Context(), call.Prompt{File: "tone:1000/400"}, rate)
+		if err != nil || s.Rate != rate || s.Duration() != 400*time.Millisecond || s.Empty() {
+			t.Errorf("at %d Hz: %v of sound at %d Hz, %v", rate, s.Duration(), s.Rate, err)
+		}
+	}
+}
+
 func TestClipsTellWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
