@@ -121,6 +121,11 @@ func (b *bench) piopiyd(ctx context.Context, binary, scripts, cpu string, env ..
 		return nil, err
 	}
 	settings := fmt.Sprintf("listen: %s\nscripts: %s\ndata: %s\nlog: {format: json}\nsip: {listen: 'off'}\napps:\n  frozen: {isolation: frozen}\n", addr, scripts, filepath.Join(dir, "data"))
+	return serve(ctx, binary, addr, cpu, dir, settings, env)
+}
+
+// serve starts the daemon in a folder with the settings of its configuration file.
+func serve(ctx context.Context, binary, addr, cpu, dir, settings string, env []string) (*server, error) {
 	file := filepath.Join(dir, "piopiyd.yaml")
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		return nil, err

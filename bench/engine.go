@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,25 +57,9 @@ func (b *bench) startEngine(ctx context.Context, env map[string]map[string]strin
 			settings += fmt.Sprintf("      %s: '%s'\n", name, value)
 		}
 	}
-	file := filepath.Join(dir, "piopiyd.yaml")
-	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
-		return nil, err
-	}
-	ready := func() bool {
-		reply, err := http.Get("http://" + addr + "/readyz")
-		if err != nil {
-			return false
-		}
-		_ = reply.Body.Close()
-		return reply.StatusCode == http.StatusOK
-	}
-	s, err := start(ctx, "piopiyd", addr, "", dir, ready, probe, binary, "serve", "--config", file)
+	s, err := serve(ctx, binary, addr, "", dir, settings, probe)
 	if err != nil {
 		return nil, err
-	}
-	s.quiet = func() (bool, error) {
-		n, err := metric(addr, "piopiyd_sessions")
-		return n == 0, err
 	}
 	return &engine{s, sip}, nil
 }

@@ -231,12 +231,7 @@ func (c *Control) attend() (doc []pcmo.Action, replaced bool) {
 	for {
 		c.mu.Lock()
 		c.renewLocked()
-		if c.next != nil {
-			doc = *c.next
-			c.next = nil
-			if len(c.asides) > 0 {
-				c.cancel(errInterrupted)
-			}
+		if doc, replaced := c.takeNext(); replaced {
 			c.mu.Unlock()
 			return doc, true
 		}
@@ -279,9 +274,17 @@ func (c *Control) replacement() ([]pcmo.Action, bool) {
 	if c.next == nil {
 		return nil, false
 	}
-	doc := *c.next
-	c.next = nil
 	c.renewLocked()
+	return c.takeNext()
+}
+
+// takeNext takes the document that is to be performed next, if there is one; what else waits interrupts it at once.
+// Needs c.mu.
+func (c *Control) takeNext() (doc []pcmo.Action, ok bool) {
+	if c.next == nil {
+		return nil, false
+	}
+	doc, c.next = *c.next, nil
 	if len(c.asides) > 0 {
 		c.cancel(errInterrupted)
 	}

@@ -3,7 +3,6 @@ package sip
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,7 +55,7 @@ func (d *Driver) Originate(_ context.Context, o call.Order) (*call.Call, error) 
 		return nil, err
 	}
 	if o.RequestID == "" {
-		o.RequestID = newRequestID()
+		o.RequestID = call.NewRequestID()
 	}
 	orElse(&o.RingTimeout, pcmo.DefaultRingTimeout)
 	orElse(&o.MaxDuration, pcmo.DefaultMaxDuration)
@@ -124,23 +123,6 @@ func allowed(err error) error {
 		return fmt.Errorf("%w: %w", ErrNotAllowed, err)
 	}
 	return err
-}
-
-const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-// newRequestID makes a request id as PIOPIY's are: 43 letters and digits (protocol page section 1.5).
-func newRequestID() string {
-	id := make([]byte, 0, 43)
-	var random [64]byte
-	for len(id) < cap(id) {
-		_, _ = rand.Read(random[:]) // never fails
-		for _, b := range random {
-			if b < 4*62 && len(id) < cap(id) { // evenly distributed
-				id = append(id, base62[b%62])
-			}
-		}
-	}
-	return string(id)
 }
 
 // Ring implements call.OutgoingLine. All phones of a user ring at once.

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/server/rest"
 )
 
@@ -296,7 +297,7 @@ func TestRecordings(t *testing.T) {
 func TestIDs(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
-		id := rest.NewRequestID()
+		id := call.NewRequestID()
 		if len(id) != 43 || seen[id] || strings.ContainsFunc(id, func(c rune) bool {
 			return (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
 		}) {

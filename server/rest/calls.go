@@ -56,7 +56,7 @@ func (a *API) hangup(q *request) (any, *refusal) {
 	if err := a.opts.Platform.Hangup(q.ctx, c.ID, why); err != nil {
 		return nil, a.refuse(q.ctx, err)
 	}
-	id := NewRequestID()
+	id := call.NewRequestID()
 	a.opts.Logger.InfoContext(q.ctx, "a call was hung up by REST", "call", c.ID, "app", c.App, "request", id)
 	return queued{"queued", c.ID, id}, nil
 }

@@ -21,7 +21,7 @@ func (p *Calls) MakeCall(ctx context.Context, o Order) (Queued, error) {
 		return Queued{}, &call.UnsupportedError{Verb: "place calls", Driver: "configured"}
 	}
 	order := call.Order{
-		App: o.App, RequestID: NewRequestID(), From: o.From, To: o.To,
+		App: o.App, RequestID: call.NewRequestID(), From: o.From, To: o.To,
 		Document: o.Plan.actions(), AnswerURL: o.Plan.AnswerURL, ExtraParams: o.ExtraParams,
 		RingTimeout: o.RingTimeout, MaxDuration: o.MaxDuration, Record: o.Record,
 	}

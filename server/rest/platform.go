@@ -92,7 +92,7 @@ type Plan struct {
 
 // Queued names a call that was ordered.
 type Queued struct {
-	// RequestID is the order's id; see [NewRequestID]. CallID is the cmiuuid of the first leg.
+	// RequestID is the order's id; see [call.NewRequestID]. CallID is the cmiuuid of the first leg.
 	RequestID, CallID string
 }
 

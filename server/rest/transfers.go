@@ -52,7 +52,7 @@ func (t *transfers) begin(c Call) (id string, running bool) {
 	if other := t.active[c.ID]; other != nil {
 		return other.id, true
 	}
-	one := &transfer{id: NewRequestID(), callID: c.ID, app: c.App, status: transferQueued}
+	one := &transfer{id: call.NewRequestID(), callID: c.ID, app: c.App, status: transferQueued}
 	t.byID[one.id], t.active[c.ID] = one, one
 	return one.id, false
 }

@@ -333,19 +333,7 @@ func (a *Agent) do(ctx context.Context, req *msg.Request) (*msg.Response, error)
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Terminate()
-	for {
-		select {
-		case res := <-tx.Responses():
-			if !res.IsProvisional() {
-				return res, nil
-			}
-		case <-tx.Done():
-			return nil, tx.Err()
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
+	return final(ctx, tx)
 }
 
 // timers of RFC 3261 section 17.1.1.1 and 13.3.1.4.
