@@ -407,15 +407,14 @@ func TestFlood(t *testing.T) {
 	started := make(chan struct{})
 	done := serve(t, newKit(t), nil, p, `
 		const ready = new Promise(f => socket.on('text', f)), first = (await socket.next()).value[0]
+		socket.play(new Int16Array(160))
 		await ready; let n = 0, last
 		for await (const frame of socket) { n++; last = frame[0] }
 		return [first, n, last, socket.dropped]`)
 	p.sound(0)
 	go func() {
 		defer close(started)
-		for len(p.toScript) > 0 {
-			time.Sleep(time.Millisecond)
-		}
+		<-p.fromScript // the script has the first frame
 		for i := range 500 {
 			p.sound(int16(i + 1))
 		}
