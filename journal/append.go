@@ -47,6 +47,11 @@ func (j *Journal) Append(app, session string, entries []runtime.Entry) error {
 	return j.append.append(app, session, entries)
 }
 
+var _ runtime.Syncer = (*Journal)(nil)
+
+// Sync implements runtime.Syncer: it returns when everything appended before is in the operating system's hands.
+func (j *Journal) Sync(ctx context.Context) error { return j.append.flush(ctx) }
+
 type appender struct {
 	nc     *nats.Conn
 	log    *slog.Logger

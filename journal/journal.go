@@ -110,6 +110,7 @@ type Journal struct {
 	kv       *KV
 	versions *Versions
 	losses   []string
+	began    bool // there were calls when it was opened
 }
 
 // Streams and buckets. The names are part of what is on disk.
@@ -191,6 +192,9 @@ func (j *Journal) noteLosses(ctx context.Context, name string, s jetstream.Strea
 	info, err := s.Info(ctx, jetstream.WithDeletedDetails(false))
 	if err != nil {
 		return fmt.Errorf("open journal: stream %s: %w", name, err)
+	}
+	if name == streamCalls {
+		j.began = info.State.Msgs > 0
 	}
 	if lost := info.State.Lost; lost != nil && (len(lost.Msgs) > 0 || lost.Bytes > 0) {
 		what := fmt.Sprintf("%s: %d messages (%d bytes) could not be read back", name, len(lost.Msgs), lost.Bytes)

@@ -22,20 +22,40 @@ func (j *Journal) Entries(ctx context.Context, call string) (entries []runtime.E
 	if err != nil {
 		return nil, "", err
 	}
+	entries, err = j.entries(ctx, subject)
+	return entries, app, err
+}
+
+// Recall returns the journal of an app's call in order, and nothing when there is none.
+func (j *Journal) Recall(ctx context.Context, app, call string) ([]runtime.Entry, error) {
+	if checkID("app", app) != nil || checkID("call", call) != nil {
+		return nil, nil
+	}
+	if err := j.append.flush(ctx); err != nil {
+		return nil, err
+	}
+	return j.entries(ctx, callSubject(app, call))
+}
+
+// entries reads the journal of a call.
+func (j *Journal) entries(ctx context.Context, subject string) (entries []runtime.Entry, err error) {
 	var in gapFinder
 	err = j.scan(ctx, streamCalls, subject, 1, func(s stored) (bool, error) {
 		turn, err := decodeEntries(s.data)
 		if err != nil {
-			return false, fmt.Errorf("call %s, message %d: %w", call, s.seq, err)
+			return false, fmt.Errorf("%s, message %d: %w", subject, s.seq, err)
 		}
 		entries = in.add(entries, turn)
 		return true, nil
 	})
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	return in.end(entries), app, nil
+	return in.end(entries), nil
 }
+
+// Began reports whether the journal held calls when it was opened: some of them may go on.
+func (j *Journal) Began() bool { return j.began }
 
 // find returns the app of a call and its subject.
 func (j *Journal) find(ctx context.Context, call string) (app, subject string, err error) {

@@ -13,7 +13,7 @@ import (
 // What is stored is binary: a format byte, then fields with their lengths as varints. It is written on the hot path,
 // where JSON costs ten times as much, and holds any bytes. A new format gets a new first byte.
 const (
-	formatEntries  = 1
+	formatEntries  = 2
 	formatAccepted = 1
 	formatDone     = 1
 )
@@ -90,6 +90,9 @@ func (r *reader) byte() byte {
 	return b
 }
 
+// Of entries there are two formats: the second has operations and outcomes.
+const formatPlainEntries = 1
+
 // appendEntries stores one turn's entries.
 func appendEntries(dst []byte, entries []runtime.Entry) []byte {
 	dst = append(dst, formatEntries)
@@ -108,6 +111,8 @@ func appendEntries(dst []byte, entries []runtime.Entry) []byte {
 			version = e.Version
 		}
 		dst = appendString(dst, e.Data)
+		dst = binary.AppendUvarint(dst, e.Op)
+		dst = appendString(dst, e.Outcome)
 	}
 	return dst
 }
@@ -115,7 +120,8 @@ func appendEntries(dst []byte, entries []runtime.Entry) []byte {
 // decodeEntries returns the entries of one stored turn. They share data's memory.
 func decodeEntries(data []byte) ([]runtime.Entry, error) {
 	r := &reader{buf: data}
-	if f := r.byte(); r.err == nil && f != formatEntries {
+	f := r.byte()
+	if r.err == nil && f != formatEntries && f != formatPlainEntries {
 		return nil, fmt.Errorf("entries are stored in format %d, which this piopiyd does not know", f)
 	}
 	n := r.uint()
@@ -128,6 +134,9 @@ func decodeEntries(data []byte) ([]runtime.Entry, error) {
 		}
 		e.Version = version
 		e.Data = r.bytes()
+		if f == formatEntries {
+			e.Op, e.Outcome = r.uint(), r.bytes()
+		}
 		if r.err != nil {
 			return nil, r.err
 		}

@@ -51,6 +51,23 @@ func (a *App) Problem() error {
 	return a.problem
 }
 
+// Version returns a version by its whole id, from the versions at hand or from the store; ErrNoVersion when it is gone.
+func (a *App) Version(ctx context.Context, id string) (*Version, error) {
+	for _, v := range a.Versions() {
+		if v.id == id {
+			return v, nil
+		}
+	}
+	if a.rt.cfg.Versions == nil {
+		return nil, ErrNoVersion
+	}
+	stored, err := a.rt.cfg.Versions.LoadVersion(ctx, a.name, id)
+	if err != nil {
+		return nil, err
+	}
+	return restoreVersion(stored)
+}
+
 // Previous returns the newest version older than v, or nil.
 func (a *App) Previous(v *Version) *Version {
 	a.mu.Lock()

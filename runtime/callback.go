@@ -126,7 +126,7 @@ func (cb *callback) begin(start func() (goja.Value, error)) error {
 	if !ok {
 		return cb.fail(&Fault{Kind: FaultResult, Message: cb.label + " returned a promise without then()"})
 	}
-	if !cb.long {
+	if !cb.long && s.replay == nil {
 		cb.limit()
 	}
 	_, err = then(object,
@@ -227,12 +227,30 @@ func (cb *callback) fail(err error) error {
 		return fault
 	}
 	cb.finish(fault)
-	if !s.dry && fault.Kind != FaultEnded {
-		s.rt.cfg.Observer.Faulted(s.app, fault.Kind)
-		s.Logger().Error("script fault", "callback", cb.label, "kind", fault.Kind, "at", fault.Position.String(), "error", fault.Error(), "source", fault.Position.Source)
-		s.Record("fault", fault)
-	}
+	s.note(cb.label, fault)
 	return nil
+}
+
+// Blame notes the failure of something that nobody waits for, as that of a callback is noted. What it returns is fatal to
+// the session. On the session's goroutine.
+func (s *Session) Blame(label string, err error) error {
+	fault := s.explain(err)
+	if fault.fatal() {
+		return fault
+	}
+	s.note(label, fault)
+	return nil
+}
+
+func (s *Session) note(label string, fault *Fault) {
+	if s.dry || fault.Kind == FaultEnded {
+		return
+	}
+	if s.replay == nil {
+		s.rt.cfg.Observer.Faulted(s.app, fault.Kind)
+		s.Logger().Error("script fault", "callback", label, "kind", fault.Kind, "at", fault.Position.String(), "error", fault.Error(), "source", fault.Position.Source)
+	}
+	s.Record("fault", fault)
 }
 
 // finish notes the outcome; the waiter is told at the end of the turn, after the journal was written.
@@ -321,7 +339,30 @@ func (s *Session) Promise() (promise goja.Value, settle func(outcome func() (goj
 	}
 }
 
-// Go runs work on a goroutine of its own and returns a promise for its outcome. work must end when its context
+// Deferred is Promise for what the session's own inputs will settle: settle may be called on the session's goroutine
+// only, and its function runs in a turn right after that one.
+func (s *Session) Deferred() (promise goja.Value, settle func(outcome func() (goja.Value, error))) {
+	if s.ops >= s.rt.limits.Pending {
+		panic(s.NewError("RangeError", fmt.Sprintf("too many operations are pending at once (limit %d)", s.rt.limits.Pending)))
+	}
+	s.ops++
+	s.deferred++
+	p, resolve, reject := s.vm.NewPromise()
+	return s.vm.ToValue(p), func(outcome func() (goja.Value, error)) {
+		s.Next(func() error {
+			s.ops--
+			s.deferred--
+			v, err := outcome()
+			if err != nil {
+				return reject(s.ErrorValue(err))
+			}
+			return resolve(v)
+		})
+	}
+}
+
+// Go runs work on a goroutine of its own and returns a promise for its outcome, which the journal does not keep: what a
+// script may wait for in a call is an [Operation]. work must end when its context
 // does, which is at the session's end at the latest; the function it returns runs on the session's goroutine.
 // On the session's goroutine. In a dry run nothing is started and the promise stays pending.
 func (s *Session) Go(work func(ctx context.Context) (outcome func() (goja.Value, error))) goja.Value {
@@ -357,7 +398,7 @@ func (s *Session) Work() (done func()) {
 }
 
 // Elapsed is a convenience for modules: the time since the session was born.
-func (s *Session) Elapsed() time.Duration { return s.clock.Now().Sub(s.born) }
+func (s *Session) Elapsed() time.Duration { return s.Now().Sub(s.born) }
 
 // Export returns an exported function. On the session's goroutine.
 func (s *Session) Export(name string) (goja.Callable, bool) {

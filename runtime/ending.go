@@ -29,8 +29,8 @@ func (s *Session) Close(reason string) {
 
 // finish ends the session: once, from whichever goroutine comes first.
 func (s *Session) finish(f *Fault) {
-	now := s.clock.Now()
 	s.mu.Lock()
+	now := s.time()
 	if s.ended {
 		s.mu.Unlock()
 		return
@@ -39,11 +39,11 @@ func (s *Session) finish(f *Fault) {
 	if f != nil {
 		s.fault = f
 		data, _ := json.Marshal(f)
-		s.record(now, "fault", data)
+		s.record(Entry{Time: now, Kind: "fault", Data: data})
 	}
 	end, _ := json.Marshal(map[string]string{"reason": s.endReason(f)})
-	if !s.dry {
-		s.record(now, "end", end)
+	if !s.dry && !s.asleep {
+		s.record(Entry{Time: now, Kind: "end", Data: end})
 	}
 	s.queue = nil
 	abandoned := s.inTurn
@@ -53,9 +53,12 @@ func (s *Session) finish(f *Fault) {
 	cancel := s.cancel
 	waiting := s.waiting
 	s.waiting = nil
+	if s.timers.wake != nil {
+		s.timers.wake.Stop()
+	}
 	s.mu.Unlock()
 
-	if f != nil && !s.dry {
+	if f != nil && !s.dry && s.replay == nil {
 		s.rt.cfg.Observer.Faulted(s.app, f.Kind)
 		s.Logger().Error("script fault", "kind", f.Kind, "at", f.Position.String(), "error", f.Error(), "source", f.Position.Source)
 	}
@@ -77,7 +80,7 @@ func (s *Session) finish(f *Fault) {
 		cb.settle(closed)
 	}
 	if !abandoned {
-		s.timers.stop()
+		s.timers.list, s.own, s.starting = nil, nil, nil
 		s.rt.realms.giveBack(s, f == nil)
 		s.vm = nil
 		s.exports = nil

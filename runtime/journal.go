@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"encoding/json"
 	"sync"
 	"time"
@@ -20,12 +21,23 @@ type Entry struct {
 	// Data is the entry's JSON content. It never holds secrets; digits a caller presses are kept here
 	// (a replay needs them) and nowhere else.
 	Data json.RawMessage `json:"data,omitempty"`
+	// Op is the number of the operation (see [Operate]) that begins or ends with this entry; else 0.
+	Op uint64 `json:"op,omitempty"`
+	// Outcome is what an operation brought, or whatever else only a replay needs. It may hold anybody's data, such as
+	// the body of a reply: it is not for timelines.
+	Outcome json.RawMessage `json:"outcome,omitempty"`
 }
 
 // Journal keeps what sessions record. The entries of one session arrive in order; different sessions append
 // concurrently. Append is called at the end of a turn and may return before the entries are durable.
 type Journal interface {
 	Append(app, session string, entries []Entry) error
+}
+
+// Syncer is a [Journal] that can say when what was appended is safe.
+type Syncer interface {
+	// Sync returns when everything appended before survives the end of the process.
+	Sync(ctx context.Context) error
 }
 
 // MemoryJournal is a Journal that keeps the entries of the most recent sessions in memory: the default for

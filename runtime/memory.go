@@ -63,6 +63,9 @@ func (rt *Runtime) watchMemory() {
 		}
 		if heap <= limit {
 			rt.shedding.Store(false)
+			if heap > limit*9/10 && time.Since(collected) >= time.Second {
+				collected = rt.relieve(limit * 8 / 10)
+			}
 			continue
 		}
 		if s := rt.suspect(); s != nil {
@@ -79,9 +82,20 @@ func (rt *Runtime) watchMemory() {
 			continue // or a turn that was given up fills it, and nobody else should pay
 		}
 		rt.shedding.Store(true)
-		rt.shed()
+		if rt.hibernate() == 0 {
+			rt.shed()
+		}
 		collected = time.Time{}
 	}
+}
+
+// relieve makes room before the limit is reached, where that costs nobody his session.
+func (rt *Runtime) relieve(enough int64) time.Time {
+	runtime.GC()
+	if heapBytes() > enough {
+		rt.hibernate()
+	}
+	return time.Now()
 }
 
 // growth is what the heap was when a long turn was first seen.

@@ -26,6 +26,7 @@ type Session struct {
 	rt      *Runtime
 	clock   Clock
 	dry     bool
+	durable bool
 	born    time.Time
 	realm   *realm // nil for a newborn VM
 
@@ -42,8 +43,18 @@ type Session struct {
 	timers    timerQueue
 	values    map[any]any
 	random    *sessionRandom
-	ops       int // operations under way outside the VM
+	ops       int // what is pending: operations under way outside the VM, and
+	deferred  int // those among them that the session's own inputs will settle
 	settled   []*callback
+	own       []func() error // what the session itself left for later turns
+	now       time.Time      // of the turn under way
+	streak    int            // timers run in a row
+	begun     uint64         // operations
+	starting  []func()       // operations that begin when this turn's entries are written
+
+	unrepeatable bool // what came in is not in the journal
+	hibernates   func(wake time.Time) bool
+	asleep       bool // it ends without an end
 
 	mu       sync.Mutex
 	waiting  map[*callback]struct{}
@@ -54,6 +65,7 @@ type Session struct {
 	closing  bool
 	reason   string
 	fault    *Fault
+	replay   *replay // while the session is run again from its journal
 	entries  []Entry
 	seq      uint64
 	recorded int
@@ -81,6 +93,17 @@ type SessionConfig struct {
 	Values map[any]any
 	// NoJournal is for sessions that must leave no trace, such as checks.
 	NoJournal bool
+	// Durable sessions can be rebuilt after a crash of the process: an operation begins only when the journal has
+	// stored that it does, where the journal can say so (see [Syncer]).
+	Durable bool
+
+	// Hibernate, where set, is asked when memory runs short and the session rests, with nothing under way outside:
+	// whether it may end without an end in its journal, because it will be rebuilt from there when something comes in,
+	// or at wake if that is not zero. It is called on the session's goroutine.
+	Hibernate func(wake time.Time) bool
+
+	seed   [32]byte
+	replay *replay
 }
 
 // quarantineAfter is how many turns that could not be stopped take a version out of service: each of them still
@@ -122,15 +145,17 @@ func (a *App) NewSession(cfg SessionConfig) (*Session, error) {
 func newSession(rt *Runtime, v *Version, cfg SessionConfig) *Session {
 	s := &Session{
 		id: cfg.ID, app: v.app, version: v, rt: rt, clock: cfg.Clock, values: maps.Clone(cfg.Values), dry: cfg.NoJournal,
+		durable: cfg.Durable, hibernates: cfg.Hibernate,
 		done: make(chan struct{}),
 	}
 	if s.clock == nil {
 		s.clock = rt.cfg.Clock
 	}
-	s.born = s.clock.Now()
-	s.random = newSessionRandom()
+	s.born = s.clock.Now().Round(0)
+	s.now, s.replay = s.born, cfg.replay
+	s.random = newSessionRandom(cfg.seed)
 	if !s.dry {
-		s.record(s.born, "start", []byte(`{"app":"`+s.app+`","version":"`+v.id+`","seed":"`+s.random.seedText()+`"}`))
+		s.record(Entry{Time: s.born, Kind: "start", Data: []byte(`{"app":"` + s.app + `","version":"` + v.id + `","seed":"` + s.random.seedText() + `"}`)})
 	}
 	return s
 }
@@ -154,13 +179,38 @@ func (s *Session) Born() time.Time { return s.born }
 // Limits returns the session's limits.
 func (s *Session) Limits() Limits { return s.rt.limits }
 
-// Logger returns the log that the app's own messages go to.
+// Logger returns the log that the app's own messages go to. While the session is run again it is silent: what was to be
+// said has been said.
 func (s *Session) Logger() *slog.Logger {
+	if s.Replaying() {
+		return silent
+	}
 	return s.rt.log.With("app", s.app, "call", s.id, "version", s.version.ShortID())
 }
 
-// Now returns the session's time.
-func (s *Session) Now() time.Time { return s.clock.Now() }
+// Replaying reports whether the session is being run again from its journal: nothing it does has an effect outside.
+func (s *Session) Replaying() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.replay != nil
+}
+
+var silent = slog.New(slog.DiscardHandler)
+
+// Now returns the session's time, which stands still within a turn.
+func (s *Session) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.time()
+}
+
+// time needs s.mu.
+func (s *Session) time() time.Time {
+	if s.inTurn {
+		return s.now
+	}
+	return s.clock.Now().Round(0)
+}
 
 // DryRun reports whether this is the throw-away session that checks a version: nothing may have an effect.
 func (s *Session) DryRun() bool { return s.dry }

@@ -17,9 +17,8 @@ func (s *Session) AfterFunc(d time.Duration, f func() error) (cancel func()) {
 	if s.dry {
 		return func() {}
 	}
-	t := &sessionTimer{due: s.clock.Now().Add(max(d, 0)), f: f}
+	t := &sessionTimer{due: s.now.Add(max(d, 0)), f: f}
 	s.timers.add(t)
-	s.armTimer()
 	return func() {
 		if t.index >= 0 {
 			heap.Remove(&s.timers, t.index)
@@ -31,10 +30,10 @@ func (s *Session) AfterFunc(d time.Duration, f func() error) (cancel func()) {
 // goroutine.
 func (s *Session) Pending() int { return s.ops + s.timers.len() }
 
-// armTimer makes sure the clock wakes the session for its earliest timer.
+// armTimer makes sure the clock wakes the resting session for its earliest timer. It needs s.mu.
 func (s *Session) armTimer() {
 	q := &s.timers
-	if q.len() == 0 {
+	if q.len() == 0 || s.replay != nil {
 		return
 	}
 	due := q.list[0].due
@@ -45,25 +44,19 @@ func (s *Session) armTimer() {
 		q.wake.Stop()
 	}
 	q.wakeAt = due
-	q.wake = s.clock.AfterFunc(due.Sub(s.clock.Now()), func() { s.Post(s.runTimers) })
+	var mine Timer
+	mine = s.clock.AfterFunc(due.Sub(s.clock.Now()), func() {
+		s.mu.Lock()
+		if q.wake == mine {
+			q.wake = nil
+		}
+		s.rouse()
+	})
+	q.wake = mine
 }
 
-// runTimers runs the earliest due timer and leaves the rest to further turns.
-func (s *Session) runTimers() error {
-	q := &s.timers
-	q.wake = nil
-	if q.len() == 0 {
-		return nil
-	}
-	t := q.list[0]
-	if t.due.After(s.clock.Now()) {
-		s.armTimer()
-		return nil
-	}
-	heap.Pop(q)
-	s.armTimer()
-	return t.f()
-}
+// popTimer takes the earliest timer off.
+func (s *Session) popTimer() *sessionTimer { return heap.Pop(&s.timers).(*sessionTimer) }
 
 type sessionTimer struct {
 	due   time.Time
@@ -88,11 +81,12 @@ func (q *timerQueue) add(t *sessionTimer) {
 	heap.Push(q, t)
 }
 
-func (q *timerQueue) stop() {
-	if q.wake != nil {
-		q.wake.Stop()
+// due returns when the earliest timer is due.
+func (q *timerQueue) due() (at time.Time, ok bool) {
+	if len(q.list) == 0 {
+		return time.Time{}, false
 	}
-	q.list = nil
+	return q.list[0].due, true
 }
 
 // Len, Less, Swap, Push and Pop implement heap.Interface.

@@ -11,8 +11,13 @@ import (
 )
 
 // Post queues a task for the session's goroutine and reports whether the session still takes one. An error the
-// task returns is fatal to the session.
+// task returns is fatal to the session. It may be called from any goroutine; what happens within the session queues
+// with [Session.Next].
 func (s *Session) Post(task func() error) bool { return s.post(task, nil) }
+
+// Next queues a task for a turn of its own right after this one, ahead of whatever comes from outside: so the order
+// of turns follows from the order of the session's inputs. On the session's goroutine.
+func (s *Session) Next(task func() error) { s.own = append(s.own, task) }
 
 func (s *Session) post(task func() error, cb *callback) bool {
 	s.mu.Lock()
@@ -27,66 +32,116 @@ func (s *Session) post(task func() error, cb *callback) bool {
 		s.waiting[cb] = struct{}{}
 	}
 	s.queue = append(s.queue, task)
-	wake := !s.running
-	s.running = true
+	if cb != nil && s.replay != nil {
+		s.replay.posted()
+	}
+	s.rouse()
+	return true
+}
+
+// rouse has the session run if it rests. It needs s.mu, and gives it back.
+func (s *Session) rouse() {
+	wake := !s.running && !s.ended && !s.closing && s.replay == nil
+	if wake {
+		s.running = true
+	}
 	s.mu.Unlock()
 	if wake {
 		s.beginWork()
 		s.rt.workers.run(s)
 	}
-	return true
 }
 
 // run is the session's goroutine: it lives while there is something to do.
 func (s *Session) run() {
 	defer s.endWork()
-	for {
-		s.mu.Lock()
-		if s.ended {
-			s.mu.Unlock()
-			return
-		}
-		if s.closing {
-			s.mu.Unlock()
-			s.finish(nil)
-			return
-		}
-		if len(s.queue) == 0 {
-			if s.stuck() {
-				s.queue = append(s.queue, s.failStuck)
-				s.mu.Unlock()
-				continue
-			}
-			s.queue = nil
-			s.running = false
-			s.mu.Unlock()
-			return
-		}
-		task := s.queue[0]
-		s.queue = s.queue[1:]
-		s.inTurn = true
-		s.mu.Unlock()
-
-		fault := s.turn(task)
-
-		s.mu.Lock()
-		s.inTurn = false
-		abandoned, closing := s.ended, s.closing
-		if s.fault != nil && (fault == nil || fault.Kind != s.fault.Kind) {
-			fault = s.fault // else it is the same one, with the line at which it stopped the script
-		}
-		s.mu.Unlock()
-		if abandoned {
-			s.rt.strays.Add(-1)
-			return
-		}
-		if fault != nil || closing {
-			s.finish(fault) // the turn's entries and its callbacks' outcomes go with the end
-			return
-		}
-		s.flush()
-		s.deliver()
+	for s.step() {
 	}
+}
+
+// step runs the next turn and reports whether there may be another.
+func (s *Session) step() bool {
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	if s.closing {
+		s.mu.Unlock()
+		s.finish(nil)
+		return false
+	}
+	task := s.take()
+	if task == nil {
+		if s.stuck() {
+			s.own = append(s.own, s.failStuck)
+			s.mu.Unlock()
+			return true
+		}
+		s.queue, s.own = nil, nil
+		s.armTimer()
+		s.running = false
+		s.mu.Unlock()
+		return false
+	}
+	s.inTurn = true
+	s.mu.Unlock()
+
+	fault := s.turn(task)
+
+	s.mu.Lock()
+	s.inTurn = false
+	abandoned, closing := s.ended, s.closing
+	if s.fault != nil && (fault == nil || fault.Kind != s.fault.Kind) {
+		fault = s.fault // else it is the same one, with the line at which it stopped the script
+	}
+	s.mu.Unlock()
+	if abandoned {
+		s.rt.strays.Add(-1)
+		return false
+	}
+	if fault != nil || closing {
+		s.finish(fault) // the turn's entries and its callbacks' outcomes go with the end
+		return false
+	}
+	s.flush()
+	s.deliver()
+	s.begin()
+	return true
+}
+
+// fairness is how many timers may run in a row while something waits that came from outside.
+const fairness = 16
+
+// take returns what the next turn does, or nil, and sets the time of that turn. It needs s.mu.
+//
+// The order is a function of what comes from outside and of when that was: first what the session itself left for
+// later, then the timers that are due, then what came. Time stands still within a turn, and a timer's turn has the
+// time at which it was due: so a recorded session can be run again without a note of its every turn.
+func (s *Session) take() func() error {
+	if len(s.own) > 0 {
+		task := s.own[0]
+		s.own = s.own[1:]
+		return task
+	}
+	now := s.clock.Now().Round(0)
+	if due, ok := s.timers.due(); ok && !due.After(now) {
+		if len(s.queue) == 0 || s.streak < fairness || !s.now.Before(due) {
+			s.streak++
+			if due.After(s.now) {
+				s.now = due
+			}
+			return s.popTimer().f
+		}
+		now = s.now // a session that is late for its timers is so for everything
+	}
+	if len(s.queue) == 0 {
+		return nil
+	}
+	s.streak, s.now = 0, now
+	task := s.queue[0]
+	s.queue = s.queue[1:]
+	return task
 }
 
 // turn runs one task under the watchdog and returns what is fatal to the session.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	mathrand "math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/dop251/goja"
 
@@ -54,7 +55,7 @@ func newVM(l Limits, stop *guard.Stop) (*goja.Runtime, *guard.Guard, error) {
 // setVM hands a VM to the session and makes time, chance and rejections the session's own. An interrupt that came
 // while there was no VM yet is not lost.
 func (s *Session) setVM(vm *goja.Runtime, g *guard.Guard, stop *guard.Stop) {
-	vm.SetTimeSource(s.clock.Now)
+	vm.SetTimeSource(func() time.Time { return s.now })
 	vm.SetRandSource(s.random.float64)
 	vm.SetPromiseRejectionTracker(s.trackRejection)
 	s.mu.Lock()
@@ -206,9 +207,11 @@ type sessionRandom struct {
 	source *mathrand.ChaCha8
 }
 
-func newSessionRandom() *sessionRandom {
-	r := &sessionRandom{}
-	_, _ = rand.Read(r.seed[:])
+func newSessionRandom(seed [32]byte) *sessionRandom {
+	r := &sessionRandom{seed: seed}
+	if seed == [32]byte{} {
+		_, _ = rand.Read(r.seed[:])
+	}
 	return r
 }
 

@@ -147,6 +147,9 @@ func (c *instance) print(level slog.Level, message string) {
 		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
 	}
 	c.s.Record("log", map[string]string{"level": levelName(level), "message": message})
+	if c.s.Replaying() {
+		return // it was said the first time
+	}
 	if c.log == nil {
 		c.log = c.s.Logger()
 	}

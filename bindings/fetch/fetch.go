@@ -1,9 +1,13 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/dop251/goja"
@@ -11,6 +15,7 @@ import (
 	"github.com/piopiy/piopiyd/bindings/abort"
 	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
 	"github.com/piopiy/piopiyd/bindings/webidl"
+	"github.com/piopiy/piopiyd/runtime"
 )
 
 const (
@@ -55,9 +60,6 @@ func (in *instance) fetch(call goja.FunctionCall) goja.Value {
 		if body == nil && (r.method == http.MethodPost || r.method == http.MethodPut) {
 			sent.Body = []byte{} // an empty body is announced (Fetch standard, section 4.6, step 8.6)
 		}
-		if in.s.DryRun() {
-			return in.s.Go(nil)
-		}
 		ctx, cancel := context.WithCancelCause(in.s.Context())
 		f.cancel = cancel
 		began := false
@@ -66,12 +68,14 @@ func (in *instance) fetch(call goja.FunctionCall) goja.Value {
 				cancel(nil)
 			}
 		}()
-		promise := in.s.Go(func(context.Context) func() (goja.Value, error) {
-			res, err := in.client.Do(ctx, sent)
-			if err == nil {
-				res.Body.ReadAhead(aheadSize, aheadWait)
-			}
-			return func() (goja.Value, error) { return in.arrived(f, from, res, err) }
+		promise := runtime.Operate(in.s, runtime.Operation[arrival]{
+			Begin: "fetch_begin", End: "fetch", Asks: asked{r.method, f.url, fingerprint(r.url.String())},
+			Do: func(context.Context) (arrival, error) {
+				res, err := in.client.Do(ctx, sent)
+				return newArrival(res, err), nil
+			},
+			Note:  func(a arrival, _ error) any { return in.noted(f, a) },
+			Value: func(a arrival, _ error) (goja.Value, error) { return in.arrived(f, from, a) },
 		})
 		began = true
 		if watched {
@@ -96,55 +100,135 @@ type fetched struct {
 	Error      string `json:"error,omitempty"`
 }
 
-// arrived is the outcome of a fetch: headers, or a failure.
-func (in *instance) arrived(f *flight, from webidl.Origin, res *outbound.Response, err error) (goja.Value, error) {
-	entry := fetched{N: f.n, Method: f.method, URL: f.url, Milli: in.since(f)}
-	if err == nil && f.reason != nil {
-		_ = res.Body.Close()
-		err = errAborted
-	}
+// asked is the journal's entry for a fetch that begins. Ref tells apart URLs that look the same without the values of
+// their queries.
+type asked struct {
+	Method string `json:"method"`
+	URL    string `json:"url"`
+	Ref    string `json:"ref"`
+}
+
+func fingerprint(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:4])
+}
+
+// arrival is the outcome of a fetch: headers, mostly with the body, or a failure.
+type arrival struct {
+	Status     int         `json:"status,omitempty"`
+	StatusText string      `json:"status_text,omitempty"`
+	Header     http.Header `json:"header,omitempty"`
+	URL        string      `json:"url,omitempty"`
+	Redirected bool        `json:"redirected,omitempty"`
+	// Whole says that Body is all of it; else it is still to come.
+	Whole   bool     `json:"whole,omitempty"`
+	Body    []byte   `json:"body,omitempty"`
+	Failure *failure `json:"failure,omitempty"`
+
+	rest *outbound.Body
+}
+
+func newArrival(res *outbound.Response, err error) arrival {
 	if err != nil {
-		entry.Error = codeOf(f, err)
-		in.s.Record("fetch", entry)
-		in.over(f)
-		return nil, in.rejection(f, from, err)
+		return arrival{Failure: failed(err)}
 	}
-	entry.Status = res.Status
-	if res.Redirected {
-		entry.Redirected = outbound.Redact(res.URL)
-	}
-	if n, all := res.Body.Seen(); all {
-		entry.Bytes = &n
-		in.over(f)
-	}
-	in.s.Record("fetch", entry)
+	res.Body.ReadAhead(aheadSize, aheadWait)
 	shown := *res.URL
 	shown.Fragment, shown.RawFragment = "", ""
-	headers := headersOf(res.Header)
+	a := arrival{
+		Status: res.Status, StatusText: res.StatusText, Header: res.Header, URL: shown.String(), Redirected: res.Redirected, rest: res.Body,
+	}
+	a.Body, a.Whole = res.Body.Buffered()
+	return a
+}
+
+// noted is the journal's entry for an arrival.
+func (in *instance) noted(f *flight, a arrival) fetched {
+	entry := fetched{N: f.n, Method: f.method, URL: f.url, Milli: in.since(f)}
+	switch {
+	case f.reason != nil:
+		entry.Error = aborted
+		return entry
+	case a.Failure != nil:
+		entry.Error = a.Failure.word()
+		return entry
+	}
+	entry.Status = a.Status
+	if a.Redirected {
+		if to, err := url.Parse(a.URL); err == nil {
+			entry.Redirected = outbound.Redact(to)
+		}
+	}
+	if a.Whole {
+		n := int64(len(a.Body))
+		entry.Bytes = &n
+	}
+	return entry
+}
+
+// arrived makes the script's view of an arrival.
+func (in *instance) arrived(f *flight, from webidl.Origin, a arrival) (goja.Value, error) {
+	if a.Failure != nil || f.reason != nil {
+		if a.rest != nil {
+			_ = a.rest.Close()
+		}
+		in.over(f)
+		return nil, in.rejection(f, from, a.Failure.err())
+	}
+	headers := headersOf(a.Header)
 	headers.immutable = true
 	r := &response{
-		status: res.Status, statusText: latin1(res.StatusText), url: shown.String(), redirected: res.Redirected, kind: "basic",
-		headers: headers, body: &payload{from: res.Body, flight: f},
+		status: a.Status, statusText: latin1(a.StatusText), url: a.URL, redirected: a.Redirected, kind: "basic", headers: headers,
 	}
-	if nullBody(res.Status) || f.method == http.MethodHead {
-		_ = res.Body.Close()
+	switch {
+	case nullBody(a.Status) || f.method == http.MethodHead:
+		if a.rest != nil {
+			_ = a.rest.Close()
+		}
 		r.body = &payload{null: true}
 		in.over(f)
+	case a.Whole:
+		r.body = &payload{data: a.Body}
+		in.over(f)
+	case a.rest != nil:
+		r.body = &payload{from: a.rest, flight: f}
+	default:
+		r.body = &payload{from: lost{}, flight: f}
 	}
 	return in.object("Response", r), nil
 }
 
-// ended notes in the journal how a body that came after its headers has ended.
-func (in *instance) ended(f *flight, n int64, err error) {
-	if f == nil || f.told { // a body made by the script, or a clone that has told already
-		return
+// lost stands where a body was on its way when the process ended.
+type lost struct{}
+
+// Read implements io.Reader.
+func (lost) Read([]byte) (int, error) {
+	return 0, &outbound.Error{Code: "ECONNRESET", Message: "the daemon was restarted before the body had come"}
+}
+
+// Close implements io.Closer.
+func (lost) Close() error { return nil }
+
+// read is the journal's entry for a body, or a piece of one, that came after its headers. n counts the bytes so far.
+func (in *instance) read(f *flight, n int64, failure *failure) any {
+	if f == nil {
+		return nil
 	}
 	entry := fetched{N: f.n, Milli: in.since(f), Bytes: &n}
-	if err != nil {
-		entry.Error = codeOf(f, err)
+	switch {
+	case f.reason != nil:
+		entry.Error = aborted
+	case failure != nil:
+		entry.Error = failure.word()
 	}
-	in.over(f)
-	in.s.Record("fetch_body", entry)
+	return entry
+}
+
+// ended lets go of a body's exchange.
+func (in *instance) ended(f *flight) {
+	if f != nil && !f.told { // else it was made by the script, or a clone has ended it
+		in.over(f)
+	}
 }
 
 func (in *instance) over(f *flight) {
@@ -158,17 +242,38 @@ func (in *instance) over(f *flight) {
 
 func (in *instance) since(f *flight) int64 { return in.s.Now().Sub(f.began).Milliseconds() }
 
-// codeOf names a failure for the journal.
-func codeOf(f *flight, err error) string {
+// failure is an error of an exchange as the journal keeps it.
+type failure struct {
+	Code    string `json:"code,omitempty"` // of an outbound.Error; else empty
+	Message string `json:"message"`
+}
+
+// aborted is the journal's word for what a script's signal ended.
+const aborted = "aborted"
+
+func failed(err error) *failure {
 	var known *outbound.Error
 	switch {
-	case f.reason != nil:
-		return "aborted"
+	case err == nil:
+		return nil
 	case errors.As(err, &known):
-		return known.Code
+		return &failure{known.Code, known.Message}
 	}
-	return "failed"
+	return &failure{Message: err.Error()}
 }
+
+func (f *failure) err() error {
+	switch {
+	case f == nil:
+		return nil
+	case f.Code != "":
+		return &outbound.Error{Code: f.Code, Message: f.Message}
+	}
+	return errors.New(f.Message)
+}
+
+// word names the failure in the journal.
+func (f *failure) word() string { return cmp.Or(f.Code, "failed") }
 
 // nullBody reports whether responses of that status have no body (Fetch standard, section 2.2.3).
 func nullBody(status int) bool {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
 	"github.com/piopiy/piopiyd/bindings/webidl"
+	"github.com/piopiy/piopiyd/runtime"
 )
 
 // payload is the body of a request or response: bytes in memory, or a response's body on its way. Its fields
@@ -48,17 +49,6 @@ func (p *payload) takeAll(in *instance, where string) []byte {
 	return p.data
 }
 
-// ready returns the whole body if that needs no waiting.
-func (p *payload) ready() (data []byte, ok bool) {
-	if p.from == nil {
-		return p.data, true
-	}
-	if b, isBody := p.from.(*outbound.Body); isBody {
-		return b.Buffered()
-	}
-	return nil, false
-}
-
 // rest reads what is left. It runs on a goroutine of its own.
 func rest(src io.ReadCloser) ([]byte, error) {
 	defer src.Close()
@@ -77,22 +67,40 @@ func (in *instance) consume(p *payload, where string, convert func(data []byte, 
 	from := webidl.Here(in.s)
 	p.usable(in, where)
 	p.used = true
-	fresh := p.from != nil
-	if data, ok := p.ready(); ok {
-		in.ended(p.flight, int64(len(data)), nil)
-		return convert(data, fresh)
+	if p.from == nil {
+		return convert(p.data, false)
 	}
 	src := p.from
-	return in.s.Go(func(context.Context) func() (goja.Value, error) {
-		data, err := rest(src)
-		return func() (goja.Value, error) {
-			in.ended(p.flight, int64(len(data)), err)
-			if err != nil {
-				return nil, in.rejection(p.flight, from, err)
+	return runtime.Operate(in.s, runtime.Operation[piece]{
+		Begin: "fetch_body_begin", End: "fetch_body", Asks: p.name(),
+		Do: func(context.Context) (piece, error) {
+			data, err := rest(src)
+			return piece{Data: data, Failure: failed(err)}, nil
+		},
+		Note: func(got piece, _ error) any { return in.read(p.flight, int64(len(got.Data)), got.Failure) },
+		Value: func(got piece, _ error) (goja.Value, error) {
+			in.ended(p.flight)
+			if got.Failure != nil {
+				return nil, in.rejection(p.flight, from, got.Failure.err())
 			}
-			return in.attempt(func() goja.Value { return convert(data, true) })
-		}
+			return in.attempt(func() goja.Value { return convert(got.Data, true) })
+		},
 	})
+}
+
+// piece is what a read of a body brought.
+type piece struct {
+	Data    []byte   `json:"data,omitempty"`
+	End     bool     `json:"end,omitempty"`
+	Failure *failure `json:"failure,omitempty"`
+}
+
+// name says in the journal which body is read.
+func (p *payload) name() map[string]int {
+	if p.flight == nil {
+		return nil
+	}
+	return map[string]int{"n": p.flight.n}
 }
 
 // chunkSize is the most that one read of a stream returns.
@@ -113,36 +121,52 @@ func (in *instance) next(p *payload) goja.Value {
 	// Reads begun together happen one after the other, each when the one before it is over.
 	src, before, mine := p.from, p.turn, make(chan struct{})
 	p.turn = mine
-	return in.s.Go(func(ctx context.Context) func() (goja.Value, error) {
-		defer close(mine)
-		if before != nil {
-			select {
-			case <-before:
-			case <-ctx.Done():
+	return runtime.Operate(in.s, runtime.Operation[piece]{
+		Begin: "fetch_body_begin", End: "fetch_body", Asks: p.name(),
+		Do: func(ctx context.Context) (piece, error) {
+			defer close(mine)
+			if before != nil {
+				select {
+				case <-before:
+				case <-ctx.Done():
+				}
 			}
-		}
-		buf := make([]byte, chunkSize)
-		n, err := src.Read(buf)
-		for n == 0 && err == nil {
-			n, err = src.Read(buf)
-		}
-		chunk := buf[:n:n]
-		if n < chunkSize/2 {
-			chunk = bytes.Clone(chunk)
-		}
-		return func() (goja.Value, error) {
-			p.read += int64(n)
+			return readPiece(src), nil
+		},
+		Note: func(got piece, _ error) any {
+			return in.read(p.flight, p.read+int64(len(got.Data)), got.Failure)
+		},
+		Value: func(got piece, _ error) (goja.Value, error) {
+			p.read += int64(len(got.Data))
 			switch {
-			case n > 0:
-				return in.attempt(func() goja.Value { return in.step(chunk) })
-			case err == io.EOF:
-				in.ended(p.flight, p.read, nil)
+			case len(got.Data) > 0:
+				return in.attempt(func() goja.Value { return in.step(got.Data) })
+			case got.End:
+				in.ended(p.flight)
 				return in.step(nil), nil
 			}
-			in.ended(p.flight, p.read, err)
-			return nil, in.rejection(p.flight, from, err)
-		}
+			in.ended(p.flight)
+			return nil, in.rejection(p.flight, from, got.Failure.err())
+		},
 	})
+}
+
+// readPiece reads until there is something.
+func readPiece(src io.Reader) piece {
+	buf := make([]byte, chunkSize)
+	n, err := src.Read(buf)
+	for n == 0 && err == nil {
+		n, err = src.Read(buf)
+	}
+	switch {
+	case n == 0 && err == io.EOF:
+		return piece{End: true}
+	case n == 0:
+		return piece{Failure: failed(err)}
+	case n < chunkSize/2:
+		return piece{Data: bytes.Clone(buf[:n])}
+	}
+	return piece{Data: buf[:n:n]}
 }
 
 // step makes an iterator's result: the end when there are no bytes.
@@ -168,7 +192,10 @@ func (in *instance) cancel(p *payload) {
 	_ = p.from.Close()
 	p.from = nil
 	if p.flight.clones == 0 {
-		in.ended(p.flight, p.read, nil)
+		if !p.flight.told {
+			in.s.Record("fetch_body", in.read(p.flight, p.read, nil))
+		}
+		in.ended(p.flight)
 		return
 	}
 	p.flight.clones--

@@ -214,22 +214,25 @@ func (e *entry) lasting(ttl time.Duration) {
 // run does an operation on the store outside the VM and journals it. work fills the entry; convert makes the
 // script's value on the session's goroutine.
 func (a args) run(e *entry, work func(ctx context.Context) (convert func() (goja.Value, error), err error)) goja.Value {
-	in := a.in
 	e.Op = a.op
-	return in.s.Go(func(ctx context.Context) func() (goja.Value, error) {
-		convert, err := work(ctx)
-		return func() (goja.Value, error) {
+	return runtime.Operate(a.in.s, runtime.Operation[func() (goja.Value, error)]{
+		Begin: "kv_begin", End: "kv", Asks: *e, Do: work, Plain: true,
+		Note: e.noted,
+		Value: func(convert func() (goja.Value, error), err error) (goja.Value, error) {
 			if err != nil {
-				err = a.explain(e.Key, err)
-				e.Error = err.Error()
-			}
-			in.s.Record("kv", e)
-			if err != nil {
-				return nil, err
+				return nil, a.explain(e.Key, err)
 			}
 			return convert()
-		}
+		},
 	})
+}
+
+// noted is the entry at the end of the operation.
+func (e *entry) noted(_ func() (goja.Value, error), err error) any {
+	if err != nil {
+		e.Error = err.Error()
+	}
+	return e
 }
 
 // explain turns an error of a store into one that scripts understand.

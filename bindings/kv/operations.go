@@ -6,20 +6,42 @@ import (
 	"errors"
 
 	"github.com/dop251/goja"
+
+	"github.com/piopiy/piopiyd/runtime"
 )
 
 // get(key, fallback?) returns the value, or the fallback (undefined) when there is none.
 func (in *instance) get(a args) goja.Value {
 	key, fallback := a.key(), a.Value(1)
-	e := &entry{Key: key}
-	return a.run(e, func(ctx context.Context) (func() (goja.Value, error), error) {
-		data, _, err := in.store.Get(ctx, in.s.App(), key)
-		found := err == nil
-		e.Found, e.Size = &found, len(data)
-		if errors.Is(err, ErrNotFound) {
-			return func() (goja.Value, error) { return fallback, nil }, nil
-		}
-		return func() (goja.Value, error) { return in.value(data) }, err
+	return runtime.Operate(in.s, runtime.Operation[json.RawMessage]{
+		Begin: "kv_begin", End: "kv", Asks: entry{Op: a.op, Key: key},
+		Do: func(ctx context.Context) (json.RawMessage, error) {
+			data, _, err := in.store.Get(ctx, in.s.App(), key)
+			switch {
+			case errors.Is(err, ErrNotFound):
+				return nil, nil
+			case err != nil:
+				return nil, a.explain(key, err)
+			}
+			return data, nil
+		},
+		Note: func(data json.RawMessage, err error) any {
+			found := data != nil && err == nil
+			e := entry{Op: a.op, Key: key, Found: &found, Size: len(data)}
+			if err != nil {
+				e.Error = err.Error()
+			}
+			return e
+		},
+		Value: func(data json.RawMessage, err error) (goja.Value, error) {
+			switch {
+			case err != nil:
+				return nil, err
+			case data == nil:
+				return fallback, nil
+			}
+			return in.value(data)
+		},
 	})
 }
 

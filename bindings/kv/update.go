@@ -2,9 +2,12 @@ package kv
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/dop251/goja"
+
+	"github.com/piopiy/piopiyd/runtime"
 )
 
 // update(key, change, { ttl }) reads a value, hands it to the function change (undefined when there is none) and
@@ -35,20 +38,41 @@ type update struct {
 	tries           int
 }
 
+// state is what a step brought.
+type state struct {
+	Data     json.RawMessage `json:"data,omitempty"`
+	Revision uint64          `json:"revision,omitempty"`
+	Conflict bool            `json:"conflict,omitempty"`
+}
+
+// stepEntry is what the journal keeps of a step.
+type stepEntry struct {
+	Op   string `json:"op"`
+	Key  string `json:"key"`
+	Step string `json:"step"`
+}
+
 // step runs an operation of the store and then what follows it.
-func (u *update) step(work func(ctx context.Context) error, next func() error) {
+func (u *update) step(name string, work func(ctx context.Context) (state, error), next func(state) error) {
 	thrown := u.in.s.VM().Try(func() {
-		u.in.s.Go(func(ctx context.Context) func() (goja.Value, error) {
-			err := work(ctx)
-			return func() (goja.Value, error) {
+		runtime.Operate(u.in.s, runtime.Operation[state]{
+			Begin: "kv_begin", End: "kv_end", Asks: stepEntry{u.op, u.key, name},
+			Do: func(ctx context.Context) (state, error) {
+				now, err := work(ctx)
+				if err != nil {
+					return state{}, u.explain(u.key, err)
+				}
+				return now, nil
+			},
+			Value: func(now state, err error) (goja.Value, error) {
 				if err == nil {
-					err = next()
+					err = next(now)
 				}
 				if err != nil {
 					u.fail(err)
 				}
 				return goja.Undefined(), nil
-			}
+			},
 		})
 	})
 	if thrown != nil { // too many operations are pending
@@ -69,19 +93,17 @@ func (u *update) fail(err error) {
 }
 
 func (u *update) read() {
-	var data []byte
-	var revision uint64
 	if u.tries++; u.tries > maxTries {
 		u.fail(ErrConflict)
 		return
 	}
-	u.step(func(ctx context.Context) (err error) {
-		data, revision, err = u.in.store.Get(ctx, u.in.s.App(), u.key)
+	u.step("read", func(ctx context.Context) (state, error) {
+		data, revision, err := u.in.store.Get(ctx, u.in.s.App(), u.key)
 		if errors.Is(err, ErrNotFound) {
-			data, revision, err = nil, 0, nil
+			return state{}, nil
 		}
-		return err
-	}, func() error { return u.ask(data, revision) })
+		return state{Data: data, Revision: revision}, err
+	}, func(now state) error { return u.ask(now.Data, now.Revision) })
 }
 
 // ask hands the value to the script's function and waits for its answer.
@@ -139,15 +161,14 @@ func (u *update) write(v goja.Value, data []byte, revision uint64) error {
 	if thrown := u.in.s.VM().Try(func() { next = u.json(v) }); thrown != nil {
 		return thrown
 	}
-	conflict := false
-	u.step(func(ctx context.Context) error {
+	u.step("write", func(ctx context.Context) (state, error) {
 		err := u.store(ctx, next, revision)
-		if conflict = errors.Is(err, ErrConflict); conflict {
-			return nil
+		if errors.Is(err, ErrConflict) {
+			return state{Conflict: true}, nil
 		}
-		return err
-	}, func() error {
-		if conflict {
+		return state{}, err
+	}, func(now state) error {
+		if now.Conflict {
 			u.read()
 			return nil
 		}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/dop251/goja"
+
+	"github.com/piopiy/piopiyd/runtime"
 )
 
 // maxReply bounds what is read of a REST reply.
@@ -52,26 +54,39 @@ func (in *instance) post(address, token string, payload goja.Value) goja.Value {
 	if err != nil {
 		in.throw("the address to call is not a URL")
 	}
-	return in.s.Go(func(ctx context.Context) func() (goja.Value, error) {
-		reply, err := send(ctx, in.options.Client, address, token, body)
-		entry := restEntry{Method: http.MethodPost, Path: target.Path, Status: reply.status}
-		if err != nil {
-			entry.Error = err.Error()
-		}
-		in.s.Record("rest", entry)
-		return func() (goja.Value, error) {
+	asks := restEntry{Method: http.MethodPost, Path: target.Path}
+	return runtime.Operate(in.s, runtime.Operation[reply]{
+		Begin: "rest_begin", End: "rest", Asks: asks,
+		Do: func(ctx context.Context) (reply, error) {
+			got, err := send(ctx, in.options.Client, address, token, body)
 			if err != nil {
-				return nil, in.failure(err.Error(), errorCode(err), reply)
+				return got, &runtime.ScriptError{Name: "Error", Message: err.Error(), Code: errorCode(err), Err: err}
 			}
-			if reply.status < 200 || reply.status > 299 {
+			return got, nil
+		},
+		Note: func(got reply, err error) any {
+			e := asks
+			e.Status = got.Status
+			var failed *runtime.ScriptError
+			if errors.As(err, &failed) {
+				e.Error = failed.Message
+			}
+			return e
+		},
+		Value: func(got reply, err error) (goja.Value, error) {
+			var failed *runtime.ScriptError
+			switch {
+			case errors.As(err, &failed):
+				return nil, in.failure(failed.Message, failed.Code, got)
+			case got.Status < 200 || got.Status > 299:
 				code := "ERR_BAD_REQUEST"
-				if reply.status >= 500 {
+				if got.Status >= 500 {
 					code = "ERR_BAD_RESPONSE"
 				}
-				return nil, in.failure(fmt.Sprintf("Request failed with status code %d", reply.status), code, reply)
+				return nil, in.failure(fmt.Sprintf("Request failed with status code %d", got.Status), code, got)
 			}
-			return in.data(reply.body), nil
-		}
+			return in.data(got.Body), nil
+		},
 	})
 }
 
@@ -83,11 +98,12 @@ type restEntry struct {
 	Error  string `json:"error,omitempty"`
 }
 
+// reply is what came of a REST call.
 type reply struct {
-	status int
-	text   string
-	header http.Header
-	body   []byte
+	Status int         `json:"status"`
+	Text   string      `json:"text,omitempty"`
+	Header http.Header `json:"header,omitempty"`
+	Body   []byte      `json:"body,omitempty"`
 }
 
 func send(ctx context.Context, client Doer, address, token string, body []byte) (reply, error) {
@@ -106,11 +122,16 @@ func send(ctx context.Context, client Doer, address, token string, body []byte) 
 		return reply{}, plain(err)
 	}
 	defer response.Body.Close()
-	r := reply{status: response.StatusCode, text: http.StatusText(response.StatusCode), header: response.Header}
-	if r.body, err = io.ReadAll(io.LimitReader(response.Body, maxReply+1)); err != nil {
+	r := reply{Status: response.StatusCode, Text: http.StatusText(response.StatusCode), Header: http.Header{}}
+	for _, name := range []string{"Content-Type", "Retry-After"} { // what a script sees of them
+		if v := response.Header.Get(name); v != "" {
+			r.Header.Set(name, v)
+		}
+	}
+	if r.Body, err = io.ReadAll(io.LimitReader(response.Body, maxReply+1)); err != nil {
 		return r, plain(err)
 	}
-	if len(r.body) > maxReply {
+	if len(r.Body) > maxReply {
 		return r, fmt.Errorf("the reply is longer than %d KiB", maxReply>>10)
 	}
 	return r, nil
@@ -158,20 +179,20 @@ func (in *instance) failure(message, code string, r reply) error {
 	_ = e.DefineDataProperty("name", in.vm.ToValue("AxiosError"), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	set(e, "isAxiosError", in.vm.ToValue(true))
 	set(e, "code", in.vm.ToValue(code))
-	if r.status != 0 {
-		set(e, "status", in.vm.ToValue(r.status))
+	if r.Status != 0 {
+		set(e, "status", in.vm.ToValue(r.Status))
 		headers := in.vm.NewObject()
-		if kind := r.header.Get("Content-Type"); kind != "" {
+		if kind := r.Header.Get("Content-Type"); kind != "" {
 			set(headers, "content-type", in.vm.ToValue(kind))
 		}
-		if after := r.header.Get("Retry-After"); after != "" {
+		if after := r.Header.Get("Retry-After"); after != "" {
 			set(headers, "retry-after", in.vm.ToValue(after))
 		}
 		response := in.vm.NewObject()
-		set(response, "status", in.vm.ToValue(r.status))
-		set(response, "statusText", in.vm.ToValue(r.text))
+		set(response, "status", in.vm.ToValue(r.Status))
+		set(response, "statusText", in.vm.ToValue(r.Text))
 		set(response, "headers", headers)
-		set(response, "data", in.data(r.body))
+		set(response, "data", in.data(r.Body))
 		set(e, "response", response)
 	}
 	return in.vm.Try(func() { panic(e) })
