@@ -10,7 +10,8 @@ import (
 )
 
 // Control acts on a call while it is performed: for APIs, for other callbacks of its script, and for its media
-// stream. Its methods may be called from any goroutine; once the call has ended they return ErrOver.
+// stream. Its methods may be called from any goroutine; once the call has ended they return ErrOver, or a [*HangupError],
+// which is one.
 //
 // What takes the place of something lets nobody wait: the action that is performed is stopped at once. What goes
 // beside it leaves it alone.
@@ -28,7 +29,8 @@ type Control struct {
 	next     *[]pcmo.Action          // takes the place of what is performed
 	asides   []*aside
 	inAside  bool
-	leave    context.CancelFunc // out of the conference, while in one
+	leave    context.CancelFunc // out of the conference, or of the link, while in one
+	linked   *Control           // whose first leg this one talks to, see Bridge
 	state    State
 }
 
@@ -37,7 +39,8 @@ type aside struct {
 	do      func() error
 	done    chan error
 	waiting bool // its requester rests, in virtual time
-	over    bool
+	over    bool // nobody waits for it any more
+	running bool
 }
 
 // ErrReplaced says that something else took the place of what was performed.
@@ -147,13 +150,19 @@ func (c *Control) PerformApp(ctx context.Context, app string) error {
 // while is a context that ends with the call too.
 func (c *Control) while(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(c.r.life, func() { cancel(context.Cause(c.r.life)) })
+	stop := whenOver(c.r.clock, c.r.life, func() { cancel(context.Cause(c.r.life)) })
 	return ctx, func() { stop(); cancel(context.Canceled) }
 }
 
+// endedOr is the call's end, a [*HangupError], if it has come; else err. The end of a call is its own error, whoever
+// noticed it.
 func (c *Control) endedOr(err error) error {
-	if c.r.life.Err() != nil {
-		return ErrOver
+	switch end, over := c.ending(); {
+	case over:
+		return &HangupError{By: end.By, Cause: end.Cause}
+	case c.r.life.Err() != nil:
+		end = c.r.gone()
+		return &HangupError{By: end.By, Cause: end.Cause}
 	}
 	return err
 }
@@ -176,25 +185,21 @@ func (c *Control) aside(ctx context.Context, do func() error) error {
 		c.cancel(errInterrupted)
 	}
 	c.mu.Unlock()
+	defer whenOver(c.r.clock, ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if a.over = true; a.running {
+			c.cancel(context.Cause(ctx))
+		}
+		c.settle(a, context.Cause(ctx))
+	})()
 	rest(c.r.clock)
-	select {
-	case err := <-a.done:
-		return err
-	case <-ctx.Done():
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if a.waiting {
-		a.waiting = false
-		work(c.r.clock)
-	}
-	a.over = true
-	return context.Cause(ctx)
+	return <-a.done
 }
 
 // onFreeFloor does something while the performing goroutine waits for a decision.
 func (c *Control) onFreeFloor(ctx context.Context, do func() error) error {
-	if err := c.r.floor.take(ctx, c.over); err != nil {
+	if err := c.r.floor.take(ctx); err != nil {
 		return err
 	}
 	defer c.r.floor.leave()
@@ -203,11 +208,17 @@ func (c *Control) onFreeFloor(ctx context.Context, do func() error) error {
 	c.inAside = true
 	cancel := c.cancel
 	c.mu.Unlock()
-	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	defer stop()
+	over := false // guarded by c.mu
+	defer whenOver(c.r.clock, ctx, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !over {
+			cancel(context.Cause(ctx))
+		}
+	})()
 	err := do()
 	c.mu.Lock()
-	c.inAside = false
+	c.inAside, over = false, true
 	c.mu.Unlock()
 	return err
 }
@@ -245,11 +256,11 @@ func (c *Control) attend() (doc []pcmo.Action, replaced bool) {
 			c.mu.Unlock()
 			continue
 		}
-		c.inAside = true
+		c.inAside, a.running = true, true
 		c.mu.Unlock()
 		err := a.do()
 		c.mu.Lock()
-		c.inAside = false
+		c.inAside, a.running = false, false
 		c.settle(a, err)
 		c.mu.Unlock()
 	}
@@ -304,7 +315,7 @@ func (c *Control) resume() {
 	c.mu.Lock()
 	c.deciding = false
 	c.mu.Unlock()
-	_ = c.r.floor.take(context.Background(), nil)
+	_ = c.r.floor.take(context.Background())
 	if c.r.ctx.Err() == nil {
 		return
 	}
@@ -332,6 +343,7 @@ func (c *Control) close(e Ending) {
 	c.ended, c.end = true, e
 	c.state.Status = StatusHangup
 	close(c.over)
+	c.r.floor.close()
 	for _, a := range c.asides {
 		c.settle(a, ErrOver)
 	}

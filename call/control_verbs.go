@@ -12,26 +12,32 @@ import (
 
 // Announce plays a prompt over what a party hears ("" for both) and returns at its end.
 func (c *Control) Announce(ctx context.Context, p Prompt, to Leg) error {
-	return c.beside(ctx, "announce", func(ctx context.Context, line Controls) error { return line.Announce(ctx, p, to) })
+	return c.parties(ctx, "announce", to, func(ctx context.Context, line Controls, to Leg) error { return line.Announce(ctx, p, to) })
 }
 
 // Silence stops every prompt and announcement.
 func (c *Control) Silence() error {
 	line, err := c.controls("silence")
-	if err == nil {
-		line.Silence()
+	if err != nil {
+		return err
 	}
-	return err
+	line.Silence()
+	if other := c.linkedWith(); other != nil {
+		if line, err := other.controls("silence"); err == nil {
+			line.Silence()
+		}
+	}
+	return nil
 }
 
 // SendDigits sends DTMF digits to a party.
 func (c *Control) SendDigits(ctx context.Context, digits string, to Leg) error {
-	return c.beside(ctx, "sendDigits", func(ctx context.Context, line Controls) error { return line.SendDigits(ctx, digits, to) })
+	return c.parties(ctx, "sendDigits", to, func(ctx context.Context, line Controls, to Leg) error { return line.SendDigits(ctx, digits, to) })
 }
 
 // Mute lets a party no longer be heard, or again.
 func (c *Control) Mute(ctx context.Context, party Leg, muted bool) error {
-	return c.beside(ctx, "mute", func(ctx context.Context, line Controls) error { return line.Mute(ctx, party, muted) })
+	return c.parties(ctx, "mute", party, func(ctx context.Context, line Controls, party Leg) error { return line.Mute(ctx, party, muted) })
 }
 
 // Hold puts leg a on hold, with music, or takes it back. A zero music leaves it to the driver.
@@ -39,6 +45,34 @@ func (c *Control) Hold(ctx context.Context, held bool, music Prompt) error {
 	err := c.beside(ctx, "hold", func(ctx context.Context, line Controls) error { return line.Hold(ctx, held, music) })
 	if err == nil {
 		c.change(func(s *State) { s.Held = held })
+	}
+	return err
+}
+
+// parties does something beside what is performed that is for one party or both. The other one of two calls that are
+// connected by [Control.Bridge] is leg a of its own.
+func (c *Control) parties(ctx context.Context, verb string, to Leg, do func(context.Context, Controls, Leg) error) error {
+	on := func(c *Control, leg Leg) error {
+		return c.beside(ctx, verb, func(ctx context.Context, line Controls) error { return do(ctx, line, leg) })
+	}
+	other := c.linkedWith()
+	switch {
+	case other == nil && to == LegB && c.State().Status != StatusBridged:
+		if _, over := c.ending(); !over {
+			return &StateError{Verb: verb, Reason: StateNotConnected}
+		}
+		fallthrough
+	case other == nil:
+		return on(c, to)
+	case to == LegA:
+		return on(c, LegA)
+	case to == LegB:
+		return on(other, LegA)
+	}
+	theirs := beside(c.r.clock, func() error { return on(other, LegA) })
+	err := on(c, LegA)
+	if other := theirs(); err == nil && !errors.Is(other, ErrOver) {
+		err = other
 	}
 	return err
 }
@@ -61,7 +95,10 @@ func (c *Control) Refer(ctx context.Context, to Target) error {
 func (c *Control) beside(ctx context.Context, verb string, do func(context.Context, Controls) error) error {
 	line, err := c.controls(verb)
 	if err != nil {
-		return err
+		return c.endedOr(err)
+	}
+	if c.State().Answered.IsZero() {
+		return c.endedOr(&StateError{Verb: verb, Reason: StateNotAnswered})
 	}
 	ctx, cancel := c.while(ctx)
 	defer cancel()
@@ -74,11 +111,11 @@ func (c *Control) beside(ctx context.Context, verb string, do func(context.Conte
 // Join takes the call into a conference and returns when it has left it: by Leave, by the conference's end, or
 // because something else was performed. Then the document goes on.
 func (c *Control) Join(ctx context.Context, room string, o JoinOptions) error {
-	line, err := c.controls("join")
+	line, err := c.controls("conference")
 	if err != nil {
-		return err
+		return c.endedOr(err)
 	}
-	return c.aside(ctx, func() error {
+	return c.verb(ctx, func() error {
 		if err := c.r.answer(); err != nil {
 			return err
 		}
@@ -98,7 +135,8 @@ func (c *Control) Join(ctx context.Context, room string, o JoinOptions) error {
 	})
 }
 
-// Leave takes the call out of its conference. It does nothing when it is in none.
+// Leave takes the call out of its conference, or parts it from the call that [Control.Bridge] connected it with. It does
+// nothing when there is neither.
 func (c *Control) Leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,7 +216,9 @@ func (c *Control) Transfer(ctx context.Context, w Warm) error {
 			tell(nil)
 			return
 		}
-		tell(&TransferError{Reason: reasonOf(o.Cause), Cause: o.Cause})
+		if c.r.ctx.Err() == nil { // else it was missed because the call is over, or does something else
+			tell(&TransferError{Reason: reasonOf(o.Cause), Cause: o.Cause})
+		}
 	}
 	work(c.r.clock)
 	go func() { // ends with the aside, which ends with the call
@@ -202,14 +242,9 @@ func (c *Control) Transfer(ctx context.Context, w Warm) error {
 		}
 		tell(c.endedOr(err))
 	}()
+	defer whenOver(c.r.clock, ctx, func() { tell(context.Cause(ctx)) })()
 	rest(c.r.clock)
-	select {
-	case err := <-told:
-		return err
-	case <-ctx.Done():
-		tell(context.Cause(ctx))
-		return <-told
-	}
+	return <-told
 }
 
 // reasonOf is a cause in the v3 API's words.

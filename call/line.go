@@ -275,5 +275,8 @@ type HangupError struct {
 	Cause string
 }
 
+// Is says that the error is [ErrOver] too.
+func (e *HangupError) Is(target error) bool { return target == ErrOver }
+
 // Error says who hung up and why.
 func (e *HangupError) Error() string { return "the " + string(e.By) + " hung up: " + e.Cause }

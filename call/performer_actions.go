@@ -1,6 +1,7 @@
 package call
 
 import (
+	"context"
 	"time"
 
 	"github.com/piopiy/piopiyd/pcmo"
@@ -86,18 +87,26 @@ func (r *performance) stream(a *pcmo.Stream, rest []pcmo.Action) error {
 	return nil
 }
 
-// openStream opens a stream. One that cannot be opened is reported and passed over: the next action runs.
+// openStream opens a stream to a server. One that cannot be opened is reported and passed over: the next action runs.
 func (r *performance) openStream(a *pcmo.Stream) error {
+	err := r.beginStream(a, r.line.Stream)
+	if err != nil && r.ctx.Err() == nil {
+		r.observe(Step{Err: err})
+		return nil
+	}
+	return err
+}
+
+// beginStream opens a stream and reports what came of that.
+func (r *performance) beginStream(a *pcmo.Stream, open func(context.Context, StreamRequest) (OpenStream, error)) error {
 	reported := &reportedStream{report: &r.report}
-	s, err := r.line.Stream(r.ctx, StreamRequest{
+	s, err := open(r.ctx, StreamRequest{
 		URL: a.WSURL, Listen: a.Listen(), SampleRate: a.SampleRate(), Events: a.Events, ExtraParams: r.current().ExtraParams,
 		Perform: r.control.performJSON, Ended: reported.hasEnded,
 	})
 	if err != nil {
 		if r.ctx.Err() == nil {
 			r.streamFailed(err)
-			r.observe(Step{Err: err})
-			err = nil
 		}
 		return err
 	}

@@ -178,35 +178,13 @@ func (c *Control) Dial(ctx context.Context, p DialPlan) (Dialled, error) {
 	return out, err
 }
 
-// OpenStream opens a media WebSocket beside whatever is performed.
-func (c *Control) OpenStream(ctx context.Context, a *pcmo.Stream) error {
-	return c.verb(ctx, func() error {
-		if err := c.r.answer(); err != nil {
-			return err
-		}
-		return c.r.openStream(a)
-	})
-}
-
-// AwaitStreams returns when every stream has ended.
-func (c *Control) AwaitStreams(ctx context.Context) error {
-	return c.verb(ctx, func() error { return c.r.awaitStreams() })
-}
-
 // SetExtraParams replaces what travels with the call.
 func (c *Control) SetExtraParams(text string) { c.r.setExtraParams(text) }
 
-// verb does something with the line in its turn. The end of the call is its own error, whoever noticed it.
+// verb does something with the line in its turn.
 func (c *Control) verb(ctx context.Context, do func() error) error {
-	err := c.aside(ctx, do)
-	switch end, over := c.ending(); {
-	case err == nil:
-		return nil
-	case over:
-		return &HangupError{By: end.By, Cause: end.Cause}
-	case c.r.life.Err() != nil:
-		end = c.r.gone()
-		return &HangupError{By: end.By, Cause: end.Cause}
+	if err := c.aside(ctx, do); err != nil {
+		return c.endedOr(err)
 	}
-	return err
+	return nil
 }

@@ -26,6 +26,17 @@ func (rt *Runtime) hibernate() int {
 	return len(resting)
 }
 
+// rest has a session that can be rebuilt end without an end in its journal, whatever it does now: it goes on in another
+// process.
+func (s *Session) rest() {
+	if s.hibernates == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asleep = true
+}
+
 // Hibernate ends the session if it rests and its owner can rebuild it (see [SessionConfig].Hibernate); else it does
 // nothing.
 func (s *Session) Hibernate() {
@@ -41,7 +52,7 @@ func (s *Session) Hibernate() {
 			wake = due
 		}
 		if s.hibernates(wake) {
-			s.asleep = true
+			s.rest()
 			s.Close("hibernated")
 		}
 		return nil

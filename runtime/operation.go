@@ -27,6 +27,9 @@ type Operation[T any] struct {
 	Note func(T, error) any
 	// Value makes what the promise is settled with. It and Note run on the session's goroutine.
 	Value func(T, error) (goja.Value, error)
+	// Safe operations change nothing: one that was under way when the process ended is done again. Of others the script
+	// learns, by an InterruptedError, that they may have happened.
+	Safe bool
 	// Plain operations are settled with plain data, and the journal keeps that instead of T: a replay does not need
 	// Value then.
 	Plain bool
@@ -93,7 +96,7 @@ func Operate[T any](s *Session, op Operation[T]) goja.Value {
 		begin()
 		return promise
 	}
-	s.replay.began(&operation{id: id, kind: op.Begin, asks: asks, begin: begin, end: func(kept json.RawMessage) error {
+	s.replay.began(&operation{id: id, kind: op.Begin, asks: asks, safe: op.Safe, begin: begin, end: func(kept json.RawMessage) error {
 		var v T
 		var o outcome
 		if err := json.Unmarshal(kept, &o); err != nil {
@@ -145,6 +148,7 @@ type operation struct {
 	id    uint64
 	kind  string
 	asks  json.RawMessage
+	safe  bool
 	fresh bool // the journal does not know of it
 	begin func()
 	end   func(kept json.RawMessage) error

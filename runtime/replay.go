@@ -409,7 +409,7 @@ func (p *replay) goLive() {
 	}
 	slices.SortFunc(under, func(a, b *operation) int { return int(a.id) - int(b.id) })
 	for _, op := range under {
-		if op.fresh {
+		if op.fresh || op.safe {
 			op.begin()
 		} else {
 			_ = op.end(interrupted) // that it can be decoded is known

@@ -285,6 +285,7 @@ func (rt *Runtime) Close() {
 		close(rt.closed)
 		rt.sessionsMu.Unlock()
 		for _, s := range rt.Sessions() {
+			s.rest()
 			s.Close(errClosed.Error())
 			<-s.Done()
 		}

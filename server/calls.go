@@ -30,6 +30,10 @@ type Entry struct {
 	Kind    string          `json:"kind"`
 	Version string          `json:"version,omitempty"`
 	Data    json.RawMessage `json:"data,omitempty"`
+	// Op numbers the operation that begins or ends here. Outcome is what it brought, or what else a replay needs: it is
+	// only there when asked for.
+	Op      uint64          `json:"op,omitempty"`
+	Outcome json.RawMessage `json:"outcome,omitempty"`
 }
 
 // Delivery is an event or CDR that has not reached its script yet.
@@ -47,7 +51,7 @@ type Calls interface {
 	List(ctx context.Context, app string, limit int) ([]Call, error)
 	// Show returns one call, or ErrNotFound.
 	Show(ctx context.Context, id string) (Call, error)
-	// Timeline returns a call's journal so far; with follow it goes on as entries come, until ctx ends.
+	// Timeline returns a call's journal so far, with outcomes; with follow it goes on as entries come, until ctx ends.
 	Timeline(ctx context.Context, id string, follow bool) iter.Seq2[Entry, error]
 	// Deliveries returns what has not reached its script yet, oldest first.
 	Deliveries(ctx context.Context) ([]Delivery, error)
@@ -91,7 +95,13 @@ func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, _ httpro
 
 // timeline serves a call's journal as JSON, or as server-sent events with ?follow=1.
 func (s *Server) timeline(w http.ResponseWriter, r *http.Request, p httprouter.Params) {
-	id := p.ByName("call")
+	id, whole := p.ByName("call"), r.URL.Query().Get("outcomes") == "1"
+	shown := func(e Entry) Entry {
+		if !whole {
+			e.Outcome = nil
+		}
+		return e
+	}
 	if r.URL.Query().Get("follow") != "1" {
 		entries := []Entry{}
 		for e, err := range s.opts.Calls.Timeline(r.Context(), id, false) {
@@ -99,7 +109,7 @@ func (s *Server) timeline(w http.ResponseWriter, r *http.Request, p httprouter.P
 				writeFailure(w, err)
 				return
 			}
-			entries = append(entries, e)
+			entries = append(entries, shown(e))
 		}
 		writeJSON(w, http.StatusOK, map[string]any{"call": id, "entries": entries})
 		return
@@ -116,7 +126,7 @@ func (s *Server) timeline(w http.ResponseWriter, r *http.Request, p httprouter.P
 			_, _ = fmt.Fprintf(w, "event: error\ndata: %s\n\n", text)
 			return
 		}
-		text, err := json.Marshal(e)
+		text, err := json.Marshal(shown(e))
 		if err != nil {
 			return
 		}

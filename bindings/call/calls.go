@@ -78,26 +78,27 @@ func (in *callsInstance) calls() *goja.Object {
 
 // own returns a call of the script's app: others are none of its business.
 func (in *callsInstance) own(id string) (*call.Control, bool) {
-	if in.opts.Live == nil {
-		return nil, false
-	}
-	c, ok := in.opts.Live.Find(id)
-	return c, ok && c.Call().App == in.s.App()
+	return reachable(in.opts.Live, in.s.App())(id)
 }
 
+// otherCalls is why a script that looks at them cannot be run again.
+const otherCalls = "the script looks at other calls, which may be gone"
+
 func (in *callsInstance) get(a runtime.Args) goja.Value {
+	in.s.Unrepeatable(otherCalls)
 	c, ok := in.own(a.String(0, "the call's id"))
 	if !ok {
 		return goja.Undefined()
 	}
 	vm := in.s.VM()
 	by := &live{session: in.s, control: c}
-	o := vm.CreateObject(vm.NewDynamicObject(&verbs{session: in.s, find: func() (carrier, error) { return by, nil }}))
+	o := vm.CreateObject(vm.NewDynamicObject(&verbs{session: in.s, find: func() (carrier, error) { return by, nil }, reach: in.own}))
 	in.describe(o, c)
 	return o
 }
 
 func (in *callsInstance) list(runtime.Args) goja.Value {
+	in.s.Unrepeatable(otherCalls)
 	var list []any
 	if in.opts.Live != nil {
 		for _, c := range in.opts.Live.All() {
@@ -147,15 +148,25 @@ func (in *callsInstance) make(a runtime.Args) goja.Value {
 			order.Document = result.Pipeline
 		}
 	}
-	in.s.Record("make_call", map[string]string{"from": order.From})
-	return in.s.Go(func(ctx context.Context) func() (goja.Value, error) {
-		if in.opts.Originator == nil {
-			return func() (goja.Value, error) {
-				return nil, scriptError(&call.UnsupportedError{Verb: "make", Driver: "none that places calls"})
+	return runtime.Operate(in.s, runtime.Operation[madeCall]{
+		Begin: "make_call", End: "make_call_end", Asks: map[string]string{"from": order.From, "to": order.To},
+		Do: func(ctx context.Context) (madeCall, error) {
+			if in.opts.Originator == nil {
+				return madeCall{}, scriptError(&call.UnsupportedError{Verb: "make", Driver: "none that places calls"})
 			}
-		}
-		c, err := in.opts.Originator.Originate(ctx, order)
-		return func() (goja.Value, error) {
+			c, err := in.opts.Originator.Originate(ctx, order)
+			if err != nil {
+				return madeCall{}, err
+			}
+			return madeCall{c.ID, c.RequestID}, nil
+		},
+		Note: func(c madeCall, err error) any {
+			if err != nil {
+				return map[string]string{"error": err.Error()}
+			}
+			return c
+		},
+		Value: func(c madeCall, err error) (goja.Value, error) {
 			if err != nil {
 				return nil, err
 			}
@@ -163,8 +174,14 @@ func (in *callsInstance) make(a runtime.Args) goja.Value {
 			set(made, "id", c.ID)
 			set(made, "requestId", c.RequestID)
 			return made, nil
-		}
+		},
 	})
+}
+
+// madeCall is a call that a script has made.
+type madeCall struct {
+	ID        string `json:"id"`
+	RequestID string `json:"request_id,omitempty"`
 }
 
 // extraParams reads text, or an object that becomes JSON.

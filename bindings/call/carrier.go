@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/dop251/goja"
 
@@ -14,13 +15,19 @@ type carrier interface {
 	// carry begins a verb and returns the promise of its outcome. It panics with what the verb is rejected with.
 	carry(task) goja.Value
 	// ask asks for digits or words once and hands over what came, on the session's goroutine. Asked again, for an
-	// attempt after the first, it comes ahead of the verbs that wait.
-	ask(g call.Gather, took func(call.Gathered, error))
+	// attempt after the first, it comes ahead of the verbs that wait. t names what is asked for in the journal.
+	ask(t task, g call.Gather, took func(call.Gathered, error))
 }
 
 // task is a verb with its arguments read, and how either carrier does it.
 type task struct {
 	verb string
+	// with are the arguments, as JSON.
+	with json.RawMessage
+	// attempt counts the questions of a gather after the first.
+	attempt int
+	// audio says that the outcome is the call's audio.
+	audio bool
 	// live does it with the line, beside the session.
 	live func(ctx context.Context, c *call.Control) (outcome, error)
 	// hosted does it with documents; nil: that cannot be done.
@@ -48,7 +55,20 @@ func simply(do func(ctx context.Context, c *call.Control) error) func(context.Co
 	return func(ctx context.Context, c *call.Control) (outcome, error) { return undefined, do(ctx, c) }
 }
 
+// verbEntry is what the journal keeps of a verb's beginning and, without the arguments, of its end.
 type verbEntry struct {
-	Verb  string `json:"verb"`
-	Error string `json:"error,omitempty"`
+	Verb    string          `json:"verb"`
+	With    json.RawMessage `json:"with,omitempty"`
+	Attempt int             `json:"attempt,omitempty"`
+	Error   string          `json:"error,omitempty"`
+}
+
+func (t task) entry() verbEntry { return verbEntry{Verb: t.verb, With: t.with, Attempt: t.attempt} }
+
+func (e verbEntry) ended(err error) verbEntry {
+	e.With = nil
+	if err != nil {
+		e.Error = err.Error()
+	}
+	return e
 }

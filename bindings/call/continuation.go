@@ -20,6 +20,7 @@ type continuation struct {
 	run   goja.Callable
 	turn  *turn
 	label string
+	n     int // counts those of the call
 	asked *exchange
 }
 
@@ -45,7 +46,7 @@ func (conv *conversation) input(ctx context.Context, c *call.Call, in call.Input
 		}
 		x = &exchange{}
 		conv.spend(in.Token, next, x)
-		conv.session.Record("input", map[string]string{"continuation": next.label, "digits": in.Digits, "speech": in.Speech})
+		conv.brought("input", c, inputEntry{next.n, next.label, in.Digits, in.Speech})
 		if c.Driver == hostedDriver {
 			conv.host().input(x, next, c, in)
 		} else {
@@ -66,6 +67,7 @@ func (conv *conversation) input(ctx context.Context, c *call.Call, in call.Input
 	case x.err != nil:
 		return call.Reply{}, fmt.Errorf("call %q of app %q, token %q: %w", c.ID, c.App, in.Token, x.err)
 	}
+	conv.safe(ctx)
 	return x.reply, nil
 }
 
@@ -102,6 +104,8 @@ func (conv *conversation) expect(next *continuation) (token string, err error) {
 	var raw [15]byte
 	conv.session.Random(raw[:])
 	token = tokenEncoding.EncodeToString(raw[:])
+	conv.expected++
+	next.n = conv.expected
 	conv.continuations[token] = next
 	conv.unspent++
 	conv.waiting.Store(1)

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,11 @@ type conversation struct {
 	session *runtime.Session
 	call    *call.Call
 	late    bool // begun for a report that came after the call's end
+	again   bool // run again from its journal, and not live yet
+
+	// told are the events and records in the journal that the conversation was rebuilt from: they may be delivered once
+	// more. It is complete before anybody else knows the conversation.
+	told map[[sha256.Size]byte]*told
 
 	// Guarded by handler.mu.
 	names []key
@@ -30,10 +36,12 @@ type conversation struct {
 	busy    atomic.Int32 // callbacks under way
 	waiting atomic.Int32 // continuations registered
 	serving atomic.Int32 // callbacks under way that may outlast the call: answer and stream
+	slept   atomic.Bool  // its session hibernates
 	over    atomic.Bool  // nothing but stream callbacks is left of the call
 
 	// Owned by the session's goroutine.
 	continuations map[string]*continuation
+	expected      int             // how many there have been
 	unspent       int             // those that have not been asked
 	spent         []string        // the others, the oldest first
 	hosted        *hosted         // where documents are all that reaches the call
@@ -46,8 +54,16 @@ type conversation struct {
 	cleaned       []func() // what waits until nothing outlasts the call any more
 }
 
-// holds reports whether the call would suffer if the daemon stopped now.
-func (conv *conversation) holds() bool { return conv.busy.Load() > 0 || conv.waiting.Load() > 0 }
+// holds reports whether the call would suffer if the daemon stopped now. One that waits for the caller, and can be
+// rebuilt, would not.
+func (conv *conversation) holds() bool {
+	return conv.busy.Load() > 0 || conv.waiting.Load() > 0 && !conv.lasts()
+}
+
+// lasts reports whether the call outlives its session.
+func (conv *conversation) lasts() bool {
+	return conv.call.Driver == hostedDriver && conv.handler.opts.Recall != nil
+}
 
 // alone reports whether the callback that asks is the only one under way.
 func (conv *conversation) alone() bool { return conv.busy.Load() == 1 }
@@ -68,10 +84,10 @@ func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.
 		return conv.answerHosted(ctx, c)
 	}
 	defer conv.enter()()
-	conv.session.Record("answer", answerEntry{c.From, c.To, c.Direction, c.Driver, c.Time.UnixMilli(), c.ExtraParams})
 	over := false
 	conv.serving.Add(1)
 	err = conv.session.RunThen(ctx, "answer", func() (goja.Value, error) {
+		conv.brought("answer", c, nil)
 		return conv.export("answer", conv.callObject(c))
 	}, func(_ *goja.Runtime, v goja.Value) error {
 		var err error
@@ -82,15 +98,16 @@ func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.
 			conv.session.Close("answered")
 		}
 		return err
-	}, conv.served)
+	}, conv.servedOutside)
 	if err == nil && over {
 		conv.handler.forget(conv, "answered")
 	}
 	return reply, err
 }
 
-// served ends what the session may finish after the call's end.
-func (conv *conversation) served() {
+// served ends what the session may finish after the call's end. queue takes what is left to do on the session's
+// goroutine; nil: the session has ended.
+func (conv *conversation) served(queue func(func() error)) {
 	if conv.serving.Add(-1) > 0 {
 		return
 	}
@@ -98,7 +115,10 @@ func (conv *conversation) served() {
 		conv.handler.forget(conv, "call ended")
 		return
 	}
-	conv.session.Post(func() error {
+	if queue == nil {
+		return
+	}
+	queue(func() error {
 		for _, next := range conv.cleaned {
 			next()
 		}
@@ -107,13 +127,9 @@ func (conv *conversation) served() {
 	})
 }
 
-type answerEntry struct {
-	From        string         `json:"from"`
-	To          string         `json:"to"`
-	Direction   call.Direction `json:"direction,omitempty"`
-	Driver      string         `json:"driver"`
-	Time        int64          `json:"time"`
-	ExtraParams string         `json:"extra_params,omitempty"`
+// servedOutside is served for whoever is not on the session's goroutine.
+func (conv *conversation) servedOutside() {
+	conv.served(func(clean func() error) { conv.session.Post(clean) })
 }
 
 // current is the call as the last callback brought it.
@@ -132,9 +148,14 @@ func (conv *conversation) exhausted() bool {
 }
 
 func (conv *conversation) event(ctx context.Context, e *call.Event) error {
+	if t := conv.told[reportKey("event", e.Raw)]; t != nil && !conv.again {
+		return t.outcome(ctx)
+	}
 	defer conv.enter()()
-	conv.session.Record("event", e.Raw)
 	err := conv.session.Run(ctx, "event", func() (goja.Value, error) {
+		bare := *e
+		bare.Raw = nil
+		conv.session.RecordWith("event", e.Raw, bare)
 		conv.heard(e.LegID)
 		conv.gone = conv.gone || e.Status == call.StatusHangup && e.Leg != call.LegB
 		if h := conv.hosted; h != nil {
@@ -164,10 +185,15 @@ func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 const cleanupGrace = 5 * time.Second
 
 func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
+	if t := conv.told[reportKey("cdr", r.Raw)]; t != nil && !conv.again {
+		return t.outcome(ctx)
+	}
 	defer conv.enter()()
-	conv.session.Record("cdr", r.Raw)
 	gone, over := false, false
 	err := conv.session.Run(ctx, "cdr", func() (goja.Value, error) {
+		bare := *r
+		bare.Raw = nil
+		conv.session.RecordWith("cdr", r.Raw, bare)
 		if h := conv.hosted; h != nil {
 			h.record(r)
 		}
@@ -208,11 +234,14 @@ func (conv *conversation) unheard(callback string, err error) bool {
 // afterCleanup does something once the callbacks that outlast the call have settled, within the grace. On the
 // session's goroutine.
 func (conv *conversation) afterCleanup(do func() (goja.Value, error)) goja.Value {
-	promise, settle := conv.session.Promise()
+	promise, settle := conv.session.Deferred()
 	once := sync.OnceFunc(func() { settle(do) })
-	timer := conv.session.Clock().AfterFunc(cleanupGrace, once)
+	stop := conv.session.AfterFunc(cleanupGrace, func() error {
+		once()
+		return nil
+	})
 	conv.cleaned = append(conv.cleaned, func() {
-		timer.Stop()
+		stop()
 		once()
 	})
 	return promise
@@ -275,9 +304,10 @@ func (conv *conversation) forgetLater(reason string) {
 func (conv *conversation) stream(ctx context.Context, c *call.Call, stream call.Stream) error {
 	defer conv.enter()()
 	conv.serving.Add(1)
-	defer conv.served()
-	conv.session.Record("stream", map[string]string{"state": "connected"})
+	defer conv.servedOutside()
 	err := conv.session.RunLong(ctx, "stream", func() (goja.Value, error) {
+		conv.session.Record("stream", map[string]string{"state": "connected"})
+		conv.session.Unrepeatable("the script works on the call's audio, which is not recorded")
 		return conv.export("stream", conv.handler.opts.Stream(conv.session, stream), conv.callObject(c))
 	}, nil)
 	conv.session.Record("stream", map[string]string{"state": "disconnected"})

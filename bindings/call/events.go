@@ -88,7 +88,8 @@ func (f *feed) next() goja.Value {
 	case f.over:
 		_ = resolve(f.item(goja.Undefined(), true))
 	default:
-		promise, settle := f.session.Promise()
+		f.session.Prolong() // events come as long as the call lasts
+		promise, settle := f.session.Deferred()
 		f.waiting = append(f.waiting, settle)
 		return promise
 	}

@@ -38,6 +38,6 @@ func (x *exchange) settle(reply call.Reply, err error) {
 	}
 	x.done, x.reply, x.err = true, reply, err
 	if x.resolve != nil {
-		x.session.Post(func() error { return x.resolve(goja.Undefined()) })
+		x.session.Next(func() error { return x.resolve(goja.Undefined()) })
 	}
 }

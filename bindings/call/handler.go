@@ -41,6 +41,12 @@ type Options struct {
 	Stream func(s *runtime.Session, stream call.Stream) goja.Value
 	// Live knows the calls under way; nil means that scripts can only answer with documents.
 	Live *call.Live
+	// Recall returns the journal of a call, as it was recorded before this process began or while the call's session
+	// hibernated; nothing when there is none. nil: calls of the driver cloud do not survive a restart.
+	Recall func(ctx context.Context, app, id string) ([]runtime.Entry, error)
+	// RecallAnswers is for how long after a restart the platform may ask again what to do with a call that had begun
+	// before: until then Recall is asked about every call. 0: it never is about calls that seem new.
+	RecallAnswers time.Duration
 	// LegGrace is how long a session waits, after the CDR of leg a, for those of other legs that it has heard of
 	// (default 30 s).
 	LegGrace time.Duration
@@ -53,8 +59,12 @@ type Handler struct {
 	rt   *runtime.Runtime
 	log  *slog.Logger
 
+	born time.Time
+
 	mu       sync.Mutex
 	calls    map[key]*conversation
+	asleep   map[key]*sleeper
+	recalled map[key]*recall // under way
 	ended    recentCalls
 	draining bool
 	idle     chan struct{} // closed when draining and nothing is left
@@ -102,7 +112,10 @@ func NewHandler(o Options) *Handler {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	return &Handler{opts: o, rt: o.Runtime, log: o.Logger, calls: map[key]*conversation{}}
+	return &Handler{
+		opts: o, rt: o.Runtime, log: o.Logger,
+		calls: map[key]*conversation{}, born: time.Now(), asleep: map[key]*sleeper{}, recalled: map[key]*recall{},
+	}
 }
 
 var _ call.Handler = (*Handler)(nil)
@@ -116,7 +129,7 @@ func (h *Handler) Answer(ctx context.Context, c *call.Call) (call.Reply, error) 
 	if cur := app.Current(); cur != nil && !cur.HasExport("answer") {
 		return call.Reply{}, fmt.Errorf("app %q, answer: %w", c.App, call.ErrNoCallback)
 	}
-	conv, err := h.open(c, nil, true)
+	conv, err := h.open(ctx, c, true)
 	if err != nil {
 		if errors.Is(err, call.ErrDraining) || errors.Is(err, runtime.ErrBusy) {
 			return call.Reply{}, busy(err)
@@ -156,12 +169,17 @@ func (h *Handler) Input(ctx context.Context, c *call.Call, in call.Input) (call.
 	if _, ok := h.rt.App(c.App); !ok {
 		return call.Reply{}, fmt.Errorf("%w: %q", call.ErrNoApp, c.App)
 	}
-	conv := h.find(c.App, c.ID)
-	if conv == nil {
+	conv, err := h.known(ctx, c.App, c.ID)
+	switch {
+	case err != nil:
+		return h.policy(ctx, c, nil, err), nil
+	case conv == nil:
 		return call.Reply{}, fmt.Errorf("call %q of app %q: %w", c.ID, c.App, call.ErrNoContinuation)
 	}
 	reply, err := conv.input(ctx, c, in)
 	switch {
+	case fellAsleep(conv, err):
+		return h.Input(ctx, c, in)
 	case err == nil:
 		return reply, nil
 	case errors.Is(err, call.ErrNoContinuation):
@@ -178,20 +196,26 @@ func (h *Handler) Input(ctx context.Context, c *call.Call, in call.Input) (call.
 
 // Event implements call.Handler.
 func (h *Handler) Event(ctx context.Context, e *call.Event) error {
-	conv, err := h.forReport(e.App, "event", callOf(e.App, e.Driver, e.CallID, e.Direction, e.From, e.To, e.ExtraParams, e.Time), e.CallID, e.LegID, e.RequestID)
+	conv, err := h.forReport(ctx, e.App, "event", callOf(e.App, e.Driver, e.CallID, e.Direction, e.From, e.To, e.ExtraParams, e.Time), e.CallID, e.LegID, e.RequestID)
 	if err != nil || conv == nil {
 		return err
 	}
-	return conv.event(ctx, e)
+	if err := conv.event(ctx, e); !fellAsleep(conv, err) {
+		return err
+	}
+	return h.Event(ctx, e)
 }
 
 // CDR implements call.Handler.
 func (h *Handler) CDR(ctx context.Context, r *call.CDR) error {
-	conv, err := h.forReport(r.App, "cdr", callOf(r.App, r.Driver, r.CallID, r.Direction, r.From, r.To, r.ExtraParams, r.Start), r.CallID, r.LegID, r.RequestID)
+	conv, err := h.forReport(ctx, r.App, "cdr", callOf(r.App, r.Driver, r.CallID, r.Direction, r.From, r.To, r.ExtraParams, r.Start), r.CallID, r.LegID, r.RequestID)
 	if err != nil || conv == nil {
 		return err
 	}
-	return conv.cdr(ctx, r)
+	if err := conv.cdr(ctx, r); !fellAsleep(conv, err) {
+		return err
+	}
+	return h.CDR(ctx, r)
 }
 
 // Stream implements call.Handler.
@@ -203,11 +227,14 @@ func (h *Handler) Stream(ctx context.Context, c *call.Call, stream call.Stream) 
 	if cur := app.Current(); h.opts.Stream == nil || cur == nil || !cur.HasExport("stream") {
 		return fmt.Errorf("app %q, stream: %w", c.App, call.ErrNoCallback)
 	}
-	conv, err := h.open(c, nil, false)
+	conv, err := h.open(ctx, c, false)
 	if err != nil {
 		return busy(err)
 	}
-	return conv.stream(ctx, c, stream)
+	if err := conv.stream(ctx, c, stream); !fellAsleep(conv, err) {
+		return err
+	}
+	return h.Stream(ctx, c, stream)
 }
 
 func callOf(app, driver, id string, d call.Direction, from, to, extra string, at time.Time) *call.Call {
@@ -216,12 +243,12 @@ func callOf(app, driver, id string, d call.Direction, from, to, extra string, at
 
 // forReport returns the conversation that an event or a CDR belongs to. It is nil, without an error, when there
 // is nobody to tell: no such callback, and no session to end.
-func (h *Handler) forReport(appName, callback string, c *call.Call, ids ...string) (*conversation, error) {
+func (h *Handler) forReport(ctx context.Context, appName, callback string, c *call.Call, ids ...string) (*conversation, error) {
 	app, ok := h.rt.App(appName)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", call.ErrNoApp, appName)
 	}
-	if conv := h.find(appName, ids...); conv != nil {
+	if conv, err := h.known(ctx, appName, ids...); err == nil && conv != nil {
 		return conv, nil
 	}
 	if cur := app.Current(); cur == nil {
@@ -229,7 +256,7 @@ func (h *Handler) forReport(appName, callback string, c *call.Call, ids ...strin
 	} else if !cur.HasExport(callback) {
 		return nil, nil
 	}
-	conv, err := h.open(c, nil, false)
+	conv, err := h.open(ctx, c, false)
 	if err != nil {
 		return nil, busy(err)
 	}
@@ -258,8 +285,22 @@ func (h *Handler) find(app string, ids ...string) *conversation {
 	return nil
 }
 
-// open returns the call's conversation, begun on version (nil: the current one) if there is none yet.
-func (h *Handler) open(c *call.Call, version *runtime.Version, fresh bool) (*conversation, error) {
+// open returns the call's conversation, begun on the current version if there is none yet. fresh says that it may be a
+// new call.
+func (h *Handler) open(ctx context.Context, c *call.Call, fresh bool) (*conversation, error) {
+	if conv := h.find(c.App, c.ID); conv != nil {
+		return conv, nil
+	}
+	if !fresh || h.maybeAsked(c) {
+		if conv, err := h.known(ctx, c.App, c.ID); err != nil || conv != nil {
+			return conv, err
+		}
+	}
+	return h.begin(c, nil, fresh)
+}
+
+// begin is open for a call that is not known yet. version is nil for the current one.
+func (h *Handler) begin(c *call.Call, version *runtime.Version, fresh bool) (*conversation, error) {
 	if conv := h.find(c.App, c.ID); conv != nil {
 		return conv, nil
 	}
@@ -274,7 +315,9 @@ func (h *Handler) open(c *call.Call, version *runtime.Version, fresh bool) (*con
 		return nil, call.ErrNoApp
 	}
 	conv := &conversation{handler: h, call: c, names: []key{{c.App, c.ID}}}
-	session, err := app.NewSession(runtime.SessionConfig{ID: c.ID, Version: version, Values: map[any]any{conversationKey{}: conv}})
+	cfg := conv.config()
+	cfg.Version = version
+	session, err := app.NewSession(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package call
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/dop251/goja"
 
@@ -89,7 +88,7 @@ func (h *hosted) carry(t task) goja.Value {
 	case t.hosted == nil:
 		panic(h.s.ErrorValue(scriptError(unsupported(t.verb, ""))))
 	}
-	h.s.Record("verb", verbEntry{Verb: t.verb})
+	h.s.Record("verb", t.entry())
 	var settle func(func() (goja.Value, error))
 	var at struct { // how it ended, where that was at once
 		once bool
@@ -98,10 +97,10 @@ func (h *hosted) carry(t task) goja.Value {
 	mine := &turn{verb: t.verb, do: t.hosted, made: undefined}
 	came := func() (goja.Value, error) {
 		if at.err != nil {
-			h.s.Record("verb_end", verbEntry{Verb: t.verb, Error: at.err.Error()})
+			h.s.Record("verb_end", t.entry().ended(at.err))
 			return nil, scriptError(at.err)
 		}
-		h.s.Record("verb_end", verbEntry{Verb: t.verb})
+		h.s.Record("verb_end", t.entry().ended(nil))
 		return mine.made(), nil
 	}
 	mine.end = func(err error, then func()) {
@@ -117,7 +116,7 @@ func (h *hosted) carry(t task) goja.Value {
 	h.join(mine, t.turn == aside, false)
 	if !at.once {
 		var promise goja.Value
-		promise, settle = h.s.Promise()
+		promise, settle = h.s.Deferred()
 		return promise
 	}
 	p, resolve, _ := h.s.VM().NewPromise()
@@ -130,10 +129,12 @@ func (h *hosted) carry(t task) goja.Value {
 }
 
 // ask implements carrier.
-func (h *hosted) ask(g call.Gather, took func(call.Gathered, error)) {
+func (h *hosted) ask(of task, g call.Gather, took func(call.Gathered, error)) {
+	h.s.Record("verb", of.entry())
 	t := &turn{verb: "gather", do: gathers(g)}
 	t.end = func(err error, then func()) {
-		h.s.Post(func() error {
+		h.s.Next(func() error {
+			h.s.Record("verb_end", of.entry().ended(err))
 			took(t.got, err)
 			if then != nil {
 				h.after(then)
@@ -146,7 +147,7 @@ func (h *hosted) ask(g call.Gather, took func(call.Gathered, error)) {
 
 // after does something in a turn of the event loop after those that were posted before.
 func (h *hosted) after(do func()) {
-	h.s.Post(func() error {
+	h.s.Next(func() error {
 		do()
 		return nil
 	})
@@ -292,12 +293,14 @@ func (h *hosted) run(label string, start func() (goja.Value, error)) {
 		return
 	}
 	h.conv.serving.Add(1)
-	served := sync.OnceFunc(h.conv.served)
-	stop := context.AfterFunc(h.s.Context(), served)
+	stop := context.AfterFunc(h.s.Context(), func() { h.conv.served(nil) })
 	r.served = func() {
-		if stop(); !h.s.Post(func() error { served(); return nil }) {
-			served()
-		}
+		h.s.Next(func() error {
+			if stop() {
+				h.conv.served(h.s.Next)
+			}
+			return nil
+		})
 	}
 }
 
@@ -321,8 +324,5 @@ func (h *hosted) settled(r *callback, v goja.Value, err error) {
 // blame has the runtime note a callback's failure that no webhook is there to be told of.
 func (h *hosted) blame(r *callback) {
 	h.final = nil
-	nobody, cancel := context.WithCancel(context.Background())
-	cancel()
-	defer h.s.Work()() // Run gives the share of whoever waits away, and nobody does
-	_ = h.s.Run(nobody, r.label, func() (goja.Value, error) { return nil, r.err }, nil)
+	h.s.Next(func() error { return h.s.Blame(r.label, r.err) })
 }

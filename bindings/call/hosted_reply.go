@@ -24,7 +24,7 @@ func (conv *conversation) answerHosted(ctx context.Context, c *call.Call) (call.
 			x = h.first // the platform asks again what it has been told
 			return x.value(h.s), nil
 		}
-		h.s.Record("answer", answerEntry{c.From, c.To, c.Direction, c.Driver, c.Time.UnixMilli(), c.ExtraParams})
+		conv.brought("answer", c, nil)
 		x = &exchange{}
 		h.call, h.open, h.first = c, x, x
 		h.run("answer", func() (goja.Value, error) { return conv.export("answer", conv.callObject(c)) })
@@ -44,7 +44,15 @@ func (conv *conversation) answerHosted(ctx context.Context, c *call.Call) (call.
 	if over {
 		conv.handler.forget(conv, "answered")
 	}
+	conv.safe(ctx)
 	return x.reply, nil
+}
+
+// safe makes sure, before the platform hears that the call waits for an answer, that the call is there when it comes.
+func (conv *conversation) safe(ctx context.Context) {
+	if conv.waiting.Load() > 0 {
+		conv.session.Sync(ctx)
+	}
 }
 
 // input goes on with what the platform brought, and settles x with what follows.

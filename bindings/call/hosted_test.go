@@ -151,6 +151,8 @@ func TestWhatThePlatformCannotDo(t *testing.T) {
 		`call.startRecording()`:                           "startRecording",
 		`call.stopRecording()`:                            "stopRecording",
 		`call.transfer('alice', { warm: true })`:          "transfer",
+		`call.stream()`:                                   "stream (without a URL: open a stream to call.streamUrl, and take it in the export stream)",
+		`call.stream({ sampleRate: 16000 })`:              "stream (without a URL: open a stream to call.streamUrl, and take it in the export stream)",
 		`call.gather({ speech: true, digits: false })`:    "gather (words without digits)",
 		`call.dial('alice', { whisper: 'a call' })`:       "dial (the option whisper)",
 		`call.dial('alice', { accept: '1' })`:             "dial (the option accept)",

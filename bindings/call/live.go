@@ -1,6 +1,8 @@
 package call
 
 import (
+	"context"
+
 	"github.com/dop251/goja"
 
 	"github.com/piopiy/piopiyd/call"
@@ -18,59 +20,59 @@ type live struct {
 // carry implements carrier.
 func (l *live) carry(t task) goja.Value {
 	s := l.session
-	promise, settle := s.Promise()
-	if s.DryRun() {
-		return promise
+	if !s.DryRun() {
+		s.Prolong()
 	}
-	s.Prolong()
-	s.Record("verb", verbEntry{Verb: t.verb})
-	begin := func(ended func()) {
-		ctx, done := s.Context(), s.Work()
-		go func() { // ends with the session's context
-			defer done()
-			made, err := t.live(ctx, l.control)
-			settle(func() (goja.Value, error) {
-				ended()
-				if err != nil {
-					s.Record("verb_end", verbEntry{Verb: t.verb, Error: err.Error()})
-					return nil, scriptError(err)
-				}
-				s.Record("verb_end", verbEntry{Verb: t.verb})
-				return made(), nil
-			})
-		}()
+	if t.audio {
+		s.Unrepeatable("the script works on the call's audio, which is not recorded")
 	}
-	if t.turn == aside {
-		begin(func() {})
-		return promise
+	ended := func() {}
+	wait := func(begin func()) {
+		others := &l.turns
+		switch {
+		case t.turn == aside:
+			begin()
+			return
+		case t.turn == sound && l.control.State().Status == call.StatusBridged:
+			others = &l.over
+		}
+		ended = others.next
+		others.take(begin)
 	}
-	others := &l.turns
-	if t.turn == sound && l.control.State().Status == call.StatusBridged {
-		others = &l.over
-	}
-	others.take(func() { begin(others.next) })
-	return promise
+	return runtime.Operate(s, runtime.Operation[outcome]{
+		Begin: "verb", End: "verb_end", Asks: t.entry(), Wait: wait, Plain: true,
+		Do:   func(ctx context.Context) (outcome, error) { return t.live(ctx, l.control) },
+		Note: func(_ outcome, err error) any { return t.entry().ended(err) },
+		Value: func(made outcome, err error) (goja.Value, error) {
+			ended()
+			if err != nil {
+				return nil, scriptError(err)
+			}
+			return made(), nil
+		},
+	})
 }
 
 // ask implements carrier.
-func (l *live) ask(g call.Gather, took func(call.Gathered, error)) {
+func (l *live) ask(t task, g call.Gather, took func(call.Gathered, error)) {
 	s := l.session
 	s.Prolong()
-	take := l.turns.take
-	if g.Attempt > 1 {
-		take = l.turns.again
-	}
-	take(func() {
-		ctx, done := s.Context(), s.Work()
-		go func() { // ends with the session's context
-			defer done()
-			got, err := l.control.Gather(ctx, g)
-			s.Post(func() error {
-				took(got, err)
-				l.turns.next()
-				return nil
-			})
-		}()
+	runtime.Operate(s, runtime.Operation[call.Gathered]{
+		Begin: "verb", End: "verb_end", Asks: t.entry(),
+		Wait: func(begin func()) {
+			if g.Attempt > 1 {
+				l.turns.again(begin)
+				return
+			}
+			l.turns.take(begin)
+		},
+		Do:   func(ctx context.Context) (call.Gathered, error) { return l.control.Gather(ctx, g) },
+		Note: func(_ call.Gathered, err error) any { return t.entry().ended(err) },
+		Value: func(got call.Gathered, err error) (goja.Value, error) {
+			took(got, err)
+			l.turns.next()
+			return goja.Undefined(), nil
+		},
 	})
 }
 

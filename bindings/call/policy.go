@@ -37,7 +37,7 @@ func (h *Handler) lastGood(ctx context.Context, c *call.Call, failed *runtime.Ve
 	if older == nil || !older.HasExport("answer") {
 		return call.Reply{}, false
 	}
-	conv, err := h.open(c, older, false)
+	conv, err := h.begin(c, older, false)
 	if err != nil {
 		return call.Reply{}, false
 	}

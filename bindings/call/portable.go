@@ -14,6 +14,12 @@ type Use struct {
 
 // String is the use as an author writes it, such as "call.hold" or "call.transfer with warm".
 func (u Use) String() string {
+	if what := argument[u.Verb]; what != "" {
+		return "call." + u.Verb + " with " + what
+	}
+	if u.Verb == bareStream {
+		return "call." + u.Verb + " without a URL"
+	}
 	if u.Option == "" {
 		return "call." + u.Verb
 	}
@@ -23,9 +29,15 @@ func (u Use) String() string {
 // beyond lists the verbs that the driver cloud cannot carry, and of others the options.
 var beyond = map[string][]string{
 	"announce": nil, "stop": nil, "conference": nil, "leave": nil, "hold": nil, "unhold": nil, "mute": nil, "unmute": nil,
-	"sendDigits": nil, "refer": nil, "startRecording": nil, "stopRecording": nil, "pauseRecording": nil, "resumeRecording": nil,
+	"sendDigits": nil, "refer": nil, "bridge": nil, "stopRecording": nil, "pauseRecording": nil, "resumeRecording": nil,
 	"dial": {"whisper", "accept", "machineDetection", "headers"}, "transfer": {"warm"}, "gather": {"digits"},
 }
+
+// argument lists the verbs of which the driver cloud cannot carry the first argument, by what that is.
+var argument = map[string]string{"ring": "a time"}
+
+// bareStream is the verb that the driver cloud cannot carry without its first argument.
+const bareStream = "stream"
 
 // without are the options that ask for something when they are false, not when they are true.
 var without = []string{"digits"}
@@ -56,8 +68,13 @@ func CannotCarry(driver, source string) []Use {
 		if is(tokens, open, "?.") {
 			open++
 		}
+		if verb.text == bareStream && is(tokens, open, "(") && (is(tokens, open+1, ")") || is(tokens, open+1, "{")) {
+			found = append(found, Use{Verb: verb.text, Line: verb.line, Column: verb.column})
+			continue
+		}
 		options, refused := beyond[verb.text]
-		if !refused || !is(tokens, open, "(") {
+		_, bare := argument[verb.text]
+		if !refused && !bare || !is(tokens, open, "(") || bare && is(tokens, open+1, ")") {
 			continue
 		}
 		if options == nil {

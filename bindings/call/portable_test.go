@@ -27,6 +27,8 @@ func TestCannotCarry(t *testing.T) {
 		{"arrows", `exports.answer = async c => c.hold()`, "1:31 call.hold"},
 		{"somebody else's", `door.hold(); answer.call.name; recall.hold(); call.hold; call.holder()`, ""},
 		{"within something", `this.call.hold(); f(...call.list)`, "1:11 call.hold"},
+		{"an argument", `call.ring(); call.ring('3s'); call.bridge(other); call.startRecording()`, "1:19 call.ring with a time, 1:36 call.bridge"},
+		{"a stream without a URL", `call.stream(); call.stream({ listen: 'both' }); call.stream(call.streamUrl, { listen: 'both' })`, "1:6 call.stream without a URL, 1:21 call.stream without a URL"},
 		{"nothing", "", ""},
 		{"cut", "call.", ""},
 		{"cut in a call", "call.dial({ a: `${", ""},

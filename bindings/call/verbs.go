@@ -1,6 +1,7 @@
 package call
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/dop251/goja"
@@ -18,7 +19,31 @@ type verbs struct {
 	// find returns what carries the call's verbs out; the error is what the verb is rejected with.
 	find func() (carrier, error)
 	conv *conversation // the script's own call; nil for others
-	made map[string]goja.Value
+	// reach finds other calls of the app.
+	reach func(id string) (*call.Control, bool)
+	made  map[string]goja.Value
+	// with are the arguments of the verb that is being called, for the journal.
+	with json.RawMessage
+}
+
+// maxArguments bounds what the journal keeps of a verb's arguments, in bytes of JSON.
+const maxArguments = 16 << 10
+
+// arguments are what a verb was called with, as JSON: what cannot be told so, such as a function, is left out.
+func arguments(s *runtime.Session, list []goja.Value) json.RawMessage {
+	if len(list) == 0 {
+		return nil
+	}
+	var raw []byte
+	var err error
+	values := make([]any, len(list))
+	for i, v := range list {
+		values[i] = v
+	}
+	if thrown := s.VM().Try(func() { raw, err = s.VM().NewArray(values...).MarshalJSON() }); thrown != nil || err != nil || len(raw) > maxArguments {
+		return nil
+	}
+	return raw
 }
 
 // verbTable lists the verbs by name.
@@ -26,7 +51,7 @@ var verbTable map[string]func(v *verbs, a runtime.Args) goja.Value
 
 func init() { // the verbs' own functions refer to it
 	verbTable = map[string]func(v *verbs, a runtime.Args) goja.Value{
-		"answer": (*verbs).answer, "reject": (*verbs).reject, "hangup": (*verbs).hangup, "pause": (*verbs).pause,
+		"answer": (*verbs).answer, "ring": (*verbs).ring, "bridge": (*verbs).bridge, "reject": (*verbs).reject, "hangup": (*verbs).hangup, "pause": (*verbs).pause,
 		"say": (*verbs).say, "play": (*verbs).play, "announce": (*verbs).announce, "stop": (*verbs).stop,
 		"gather": (*verbs).gather, "record": (*verbs).record,
 		"startRecording": recording(call.RecordingStart), "stopRecording": recording(call.RecordingStop),
@@ -53,6 +78,7 @@ func (v *verbs) Get(name string) goja.Value {
 		v.made = map[string]goja.Value{}
 	}
 	made := v.session.VM().ToValue(func(c goja.FunctionCall) goja.Value {
+		v.with = arguments(v.session, c.Arguments)
 		return v.promise(func() goja.Value { return do(v, v.session.Args("call."+name, c)) })
 	})
 	v.made[name] = made
@@ -89,6 +115,7 @@ func (v *verbs) do(t task) goja.Value {
 	if err != nil {
 		panic(v.session.ErrorValue(scriptError(err)))
 	}
+	t.with = v.with
 	return c.carry(t)
 }
 
@@ -97,6 +124,7 @@ func scriptError(err error) error {
 	var hangup *call.HangupError
 	var unsupported *call.UnsupportedError
 	var failed *call.TransferError
+	var state *call.StateError
 	switch {
 	case errors.As(err, &hangup):
 		return &runtime.ScriptError{
@@ -112,6 +140,8 @@ func scriptError(err error) error {
 			Name: "UnsupportedError", Message: err.Error(), Code: "UNSUPPORTED",
 			Fields: map[string]any{"verb": unsupported.Verb, "driver": unsupported.Driver}, Err: err,
 		}
+	case errors.As(err, &state):
+		return &runtime.ScriptError{Name: "StateError", Message: err.Error(), Code: string(state.Reason), Fields: map[string]any{"verb": state.Verb}, Err: err}
 	case errors.As(err, &failed):
 		return &runtime.ScriptError{
 			Name: "TransferError", Message: failed.Error(), Code: failed.Reason, Fields: map[string]any{"reason": failed.Reason, "cause": failed.Cause}, Err: err,
@@ -122,7 +152,7 @@ func scriptError(err error) error {
 
 // verbsOf gives the call's object its verbs.
 func (conv *conversation) verbsOf() *goja.Object {
-	v := &verbs{session: conv.session, conv: conv, find: conv.carrier}
+	v := &verbs{session: conv.session, conv: conv, find: conv.carrier, reach: reachable(conv.handler.opts.Live, conv.session.App())}
 	return conv.session.VM().NewDynamicObject(v)
 }
 
@@ -130,6 +160,9 @@ func (conv *conversation) verbsOf() *goja.Object {
 func (conv *conversation) carrier() (carrier, error) {
 	if conv.call.Driver == hostedDriver {
 		return conv.host(), nil
+	}
+	if conv.live == nil && conv.again {
+		conv.live = &live{session: conv.session} // the journal says what came of its verbs
 	}
 	if conv.live == nil && conv.handler.opts.Live != nil {
 		if control, ok := conv.handler.opts.Live.Find(conv.call.ID); ok {

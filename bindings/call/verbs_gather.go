@@ -1,6 +1,7 @@
 package call
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/dop251/goja"
@@ -17,6 +18,7 @@ type gathering struct {
 	least            int
 	noInput, invalid call.Prompt
 	validate         goja.Callable
+	with             json.RawMessage
 	settle           func(func() (goja.Value, error))
 }
 
@@ -41,23 +43,28 @@ func (v *verbs) gather(a runtime.Args) goja.Value {
 		a.Fail(scriptError(err))
 	}
 	var promise goja.Value
-	promise, g.settle = v.session.Promise()
+	promise, g.settle = v.session.Deferred()
 	if v.session.DryRun() {
 		return promise
 	}
-	v.session.Record("verb", verbEntry{Verb: "gather"})
+	g.with = v.with
 	g.attempt()
 	return promise
 }
 
 // attempt asks once. On the session's goroutine.
-func (g *gathering) attempt() { g.by.ask(g.gather, g.take) }
+func (g *gathering) attempt() {
+	t := task{verb: "gather", with: g.with}
+	if n := g.gather.Attempt; n > 1 {
+		t.attempt = n
+	}
+	g.by.ask(t, g.gather, g.take)
+}
 
 // take judges what came. On the session's goroutine.
 func (g *gathering) take(got call.Gathered, err error) {
 	s := g.v.session
 	if err != nil {
-		s.Record("verb_end", verbEntry{Verb: "gather", Error: err.Error()})
 		g.end(func() (goja.Value, error) { return nil, scriptError(err) })
 		return
 	}
@@ -90,7 +97,6 @@ func (g *gathering) take(got call.Gathered, err error) {
 // judged ends the gathering, or asks again.
 func (g *gathering) judged(got call.Gathered, valid bool, again call.Prompt) {
 	if valid || g.gather.Attempt >= g.gather.Attempts {
-		g.v.session.Record("verb_end", verbEntry{Verb: "gather"})
 		g.end(func() (goja.Value, error) { return g.result(got, valid), nil })
 		return
 	}

@@ -58,21 +58,9 @@ func (v *verbs) dial(a runtime.Args) goja.Value {
 		a.Throw(`option "accept" must be one key of 0-9, * and #`)
 	}
 	plan.Groups = v.groups(a, o)
-	made := func(got call.Dialled) outcome {
-		return func() goja.Value {
-			leg := v.session.VM().NewObject()
-			set(leg, "status", string(got.Status))
-			set(leg, "id", got.LegID)
-			set(leg, "to", targetName(got.Target))
-			set(leg, "cause", got.Cause)
-			set(leg, "by", string(got.By))
-			set(leg, "duration", got.Duration.Seconds())
-			return leg
-		}
-	}
-	return v.do(task{verb: "dial", turn: inTurn, hosted: dials(plan, made), live: func(ctx context.Context, c *call.Control) (outcome, error) {
+	return v.do(task{verb: "dial", turn: inTurn, hosted: dials(plan, v.dialled), live: func(ctx context.Context, c *call.Control) (outcome, error) {
 		got, err := c.Dial(ctx, plan)
-		return made(got), err
+		return v.dialled(got), err
 	}})
 }
 
@@ -254,14 +242,4 @@ func (v *verbs) sendDigits(a runtime.Args) goja.Value {
 	}
 	to := party(a, a.Options(1, "to"), "to")
 	return v.do(task{verb: "sendDigits", live: simply(func(ctx context.Context, c *call.Control) error { return c.SendDigits(ctx, digits, to) })})
-}
-
-// stream opens a media WebSocket to a server; the promise settles when it is open.
-func (v *verbs) stream(a runtime.Args) goja.Value {
-	o := a.Options(1, "listen", "sampleRate", "events")
-	action := &pcmo.Stream{WSURL: a.String(0, "the ws or wss URL"), ListenMode: pcmo.ListenMode(o.String("listen", "caller")), VoiceQuality: o.Int("sampleRate", 8000, 8000, 16000), Events: o.Bool("events", false)}
-	if err := (pcmo.Document{action}).Validate(); err != nil {
-		a.Throw("%v", err)
-	}
-	return v.do(task{verb: "stream", turn: inTurn, hosted: streams(action), live: simply(func(ctx context.Context, c *call.Control) error { return c.OpenStream(ctx, action) })})
 }

@@ -8,11 +8,32 @@ import (
 	"github.com/dop251/goja"
 
 	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/pcmo"
 	"github.com/piopiy/piopiyd/runtime"
 )
 
 func (v *verbs) answer(runtime.Args) goja.Value {
 	return v.do(task{verb: "answer", turn: inTurn, hosted: queues(), live: simply(func(ctx context.Context, c *call.Control) error { return c.Answer(ctx) })})
+}
+
+// ring lets a caller who was not answered hear ringing.
+func (v *verbs) ring(a runtime.Args) goja.Value {
+	var d time.Duration
+	if a.Has(0) {
+		d = a.Duration(0, "the time")
+	}
+	return v.do(task{verb: "ring", turn: inTurn, hosted: rings(a.Has(0)), live: simply(func(ctx context.Context, c *call.Control) error { return c.Ring(ctx, d) })})
+}
+
+// rings is nothing where the platform lets a call ring by itself; for how long it cannot be told.
+func rings(forSome bool) hostedVerb {
+	return func(h *hosted, t *turn) {
+		var err error
+		if forSome {
+			err = unsupported(t.verb, "a time to ring before the call is answered")
+		}
+		h.finish(t, err)
+	}
 }
 
 func (v *verbs) pause(a runtime.Args) goja.Value {
@@ -148,8 +169,21 @@ func (v *verbs) stop(runtime.Args) goja.Value {
 
 func recording(command call.RecordingCommand) func(*verbs, runtime.Args) goja.Value {
 	return func(v *verbs, _ runtime.Args) goja.Value {
-		return v.do(task{verb: string(command) + "Recording", live: simply(func(ctx context.Context, c *call.Control) error { return c.ControlRecording(ctx, command) })})
+		var hosted hostedVerb
+		if command == call.RecordingStart {
+			hosted = recordsAll
+		}
+		return v.do(task{verb: string(command) + "Recording", hosted: hosted, live: simply(func(ctx context.Context, c *call.Control) error { return c.ControlRecording(ctx, command) })})
 	}
+}
+
+// recordsAll begins a recording, which goes on to the call's end because nothing stops it.
+func recordsAll(h *hosted, t *turn) {
+	if h.open == nil && h.current == nil && h.root == nil {
+		h.finish(t, unsupported(t.verb, "the platform performs what it was told and asks nothing any more"))
+		return
+	}
+	h.finish(t, h.add(&pcmo.Record{}))
 }
 
 func (v *verbs) record(a runtime.Args) goja.Value {

@@ -13,10 +13,10 @@ import (
 )
 
 // dialIn has a virtual caller meet a script that holds the call in its hand.
-func dialIn(t *testing.T, script string, who sim.Caller) (*sim.Transcript, *desk) {
+func dialIn(t *testing.T, script string, who sim.Caller, change ...func(*runtime.Config, *bindcall.Options)) (*sim.Transcript, *desk) {
 	t.Helper()
 	clock, live := sim.NewClock(time.Time{}), &call.Live{}
-	d := open(t, script, func(c *runtime.Config, o *bindcall.Options) { c.Clock, o.Live = clock, live })
+	d := open(t, script, append(change, func(c *runtime.Config, o *bindcall.Options) { c.Clock, o.Live = clock, live })...)
 	who.App = "app"
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -70,12 +70,19 @@ func (in *instance) fetch(call goja.FunctionCall) goja.Value {
 		}()
 		promise := runtime.Operate(in.s, runtime.Operation[arrival]{
 			Begin: "fetch_begin", End: "fetch", Asks: asked{r.method, f.url, fingerprint(r.url.String())},
+			Safe: r.method == http.MethodGet || r.method == http.MethodHead || r.method == http.MethodOptions, // RFC 9110, section 9.2.1
 			Do: func(context.Context) (arrival, error) {
 				res, err := in.client.Do(ctx, sent)
 				return newArrival(res, err), nil
 			},
-			Note:  func(a arrival, _ error) any { return in.noted(f, a) },
-			Value: func(a arrival, _ error) (goja.Value, error) { return in.arrived(f, from, a) },
+			Note: func(a arrival, _ error) any { return in.noted(f, a) },
+			Value: func(a arrival, err error) (goja.Value, error) {
+				if err != nil {
+					in.over(f)
+					return nil, err
+				}
+				return in.arrived(f, from, a)
+			},
 		})
 		began = true
 		if watched {

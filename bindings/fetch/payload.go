@@ -78,8 +78,11 @@ func (in *instance) consume(p *payload, where string, convert func(data []byte, 
 			return piece{Data: data, Failure: failed(err)}, nil
 		},
 		Note: func(got piece, _ error) any { return in.read(p.flight, int64(len(got.Data)), got.Failure) },
-		Value: func(got piece, _ error) (goja.Value, error) {
+		Value: func(got piece, err error) (goja.Value, error) {
 			in.ended(p.flight)
+			if err != nil {
+				return nil, err
+			}
 			if got.Failure != nil {
 				return nil, in.rejection(p.flight, from, got.Failure.err())
 			}
@@ -136,9 +139,12 @@ func (in *instance) next(p *payload) goja.Value {
 		Note: func(got piece, _ error) any {
 			return in.read(p.flight, p.read+int64(len(got.Data)), got.Failure)
 		},
-		Value: func(got piece, _ error) (goja.Value, error) {
+		Value: func(got piece, err error) (goja.Value, error) {
 			p.read += int64(len(got.Data))
 			switch {
+			case err != nil:
+				in.ended(p.flight)
+				return nil, err
 			case len(got.Data) > 0:
 				return in.attempt(func() goja.Value { return in.step(got.Data) })
 			case got.End:

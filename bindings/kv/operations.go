@@ -14,7 +14,7 @@ import (
 func (in *instance) get(a args) goja.Value {
 	key, fallback := a.key(), a.Value(1)
 	return runtime.Operate(in.s, runtime.Operation[json.RawMessage]{
-		Begin: "kv_begin", End: "kv", Asks: entry{Op: a.op, Key: key},
+		Begin: "kv_begin", End: "kv", Asks: entry{Op: a.op, Key: key}, Safe: true,
 		Do: func(ctx context.Context) (json.RawMessage, error) {
 			data, _, err := in.store.Get(ctx, in.s.App(), key)
 			switch {

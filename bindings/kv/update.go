@@ -56,7 +56,7 @@ type stepEntry struct {
 func (u *update) step(name string, work func(ctx context.Context) (state, error), next func(state) error) {
 	thrown := u.in.s.VM().Try(func() {
 		runtime.Operate(u.in.s, runtime.Operation[state]{
-			Begin: "kv_begin", End: "kv_end", Asks: stepEntry{u.op, u.key, name},
+			Begin: "kv_begin", End: "kv_end", Asks: stepEntry{u.op, u.key, name}, Safe: name == "read",
 			Do: func(ctx context.Context) (state, error) {
 				now, err := work(ctx)
 				if err != nil {

@@ -64,6 +64,18 @@ func (k *socket) clear(a runtime.Args) {
 	k.forgetMarks()
 }
 
+// giveWay implements giveWay(on): what plays falls silent with the caller's first sound, and goes on unless it is cleared.
+// Only the call engine can.
+func (k *socket) giveWay(a runtime.Args) {
+	text := `{"action":"give_way"}`
+	if a.Has(0) && !a.Value(0).ToBoolean() {
+		text = `{"action":"give_way","off":true}`
+	}
+	if k.hearing != nil {
+		k.put(a, outgoing{text: true, data: []byte(text)})
+	}
+}
+
 // streamAudio is the platform's message for audio (protocol page, section 4.4).
 type streamAudio struct {
 	Type string `json:"type"`

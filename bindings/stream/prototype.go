@@ -63,6 +63,7 @@ func prototype(s *runtime.Session) *goja.Object {
 	command("pause", "pause")
 	command("resume", "resume")
 	command("stop", "stop")
+	_ = p.Set("giveWay", method("giveWay", func(k *socket, a runtime.Args) goja.Value { k.giveWay(a); return goja.Undefined() }))
 	_ = p.Set("play", method("play", func(k *socket, a runtime.Args) goja.Value { k.play(a); return goja.Undefined() }))
 	_ = p.Set("mark", method("mark", func(k *socket, a runtime.Args) goja.Value { return k.mark(a) }))
 	_ = p.Set("perform", method("perform", func(k *socket, a runtime.Args) goja.Value { k.perform(a); return goja.Undefined() }))

@@ -54,9 +54,9 @@ func (m *Module) dial(ctx context.Context, t *target) (*websocket.Conn, error) {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return nil, &outbound.Error{Code: "EABORTED", Message: "it was closed before it was open", Err: err}
+		return nil, aborted(err)
 	case late.Err() != nil, meter != nil && isTimeout(err):
-		return nil, &outbound.Error{Code: "ETIMEDOUT", Message: fmt.Sprintf("%s did not answer the handshake within %v", t.url.Host, t.timeout), Err: context.DeadlineExceeded}
+		return nil, tooLate(t)
 	case errors.Is(err, websocket.ErrBadHandshake) && res != nil:
 		return nil, refused(t, res)
 	case errors.Is(err, errReplyTooLong):

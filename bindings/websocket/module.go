@@ -18,7 +18,7 @@
 //
 // In simulated time a connecting socket lets time stand still, as a fetch does; while one is open, time passes no faster
 // than the server's own, so that neither a time limit runs out before an answer could come, nor a silent server holds a
-// simulation up for ever.
+// simulation up for ever. A [Server] of the simulation's own lets time pass as fast as it likes.
 package websocket
 
 import (
@@ -48,6 +48,7 @@ type Options struct {
 type Module struct {
 	client  *outbound.Client
 	options Options
+	server  Server // in place of the network
 }
 
 // New returns the module. The client says what may be reached, and its limit for bodies is that for messages.
@@ -60,7 +61,7 @@ func New(client *outbound.Client, o Options) *Module {
 			*f.field = f.other
 		}
 	}
-	return &Module{client, o}
+	return &Module{client: client, options: o}
 }
 
 // Name implements [runtime.Module].

@@ -85,8 +85,15 @@ func (in *instance) construct(this *goja.Object, c goja.FunctionCall) {
 	_, k.release = in.s.Promise()
 	in.opened++
 	in.open++
+	if in.s.Unrepeatable("the script speaks over a WebSocket, which is not recorded"); in.s.Replaying() {
+		return
+	}
 	ctx, cancel := context.WithCancel(in.s.Context())
 	k.cancel = cancel
+	if in.m.server != nil {
+		go k.meet(ctx, t, in.s.Work())
+		return
+	}
 	go k.connect(ctx, t, in.s.Work())
 }
 
@@ -240,6 +247,10 @@ func (k *socket) close(c goja.FunctionCall) {
 		k.cancel()
 	case isOpen:
 		k.state = closing
+		if k.wire.far != nil {
+			k.wire.far.bye(code, reason)
+			return
+		}
 		frame := []byte{}
 		if code != 0 {
 			frame = websocket.FormatCloseMessage(code, reason)
@@ -253,6 +264,7 @@ func (k *socket) end(e ending) error {
 	s := k.in.s
 	k.state = closed
 	k.in.open--
+	k.cancel()
 	k.release(func() (goja.Value, error) { return goja.Undefined(), nil })
 	received, sent, dropped := k.wire.counts()
 	note := entry{State: "closed", Code: e.code, Dropped: dropped}
@@ -263,7 +275,7 @@ func (k *socket) end(e ending) error {
 		_ = k.failure.Set("code", known.Code)
 		k.from.Mark(s, k.failure)
 	}
-	if k.wire.conn == nil {
+	if k.wire.conn == nil && k.wire.far == nil {
 		note.URL = k.shown
 	} else {
 		note.Received, note.Sent = &count{received.messages, received.octets}, &count{sent.messages, sent.octets}

@@ -46,6 +46,7 @@ type wire struct {
 	limit   int64  // of a message, in octets
 	notify  func() // tells the session that there is something to take
 	conn    *websocket.Conn
+	far     *Conn // in place of conn
 
 	room chan struct{} // holds one when there is room for a message
 	wake chan struct{} // holds one when there is something to send
@@ -54,8 +55,10 @@ type wire struct {
 	in       []message
 	inSize   int
 	notified bool
-	kept     bool // what nobody takes is kept, else the oldest gives way
-	deaf     bool // nothing is taken any more
+	kept     bool      // what nobody takes is kept, else the oldest gives way
+	deaf     bool      // nothing is taken any more
+	behind   []message // of a far end: what there is no room for yet
+	over     func()    // what follows them
 	out      []message
 	outSize  int
 	goodbye  []byte // the close frame, when one is to be sent
@@ -180,8 +183,63 @@ func (w *wire) take() (m message, ok, more bool) {
 	return m, true, w.notified
 }
 
+// push takes a message of a far end, which never waits.
+func (w *wire) push(m message) {
+	w.mu.Lock()
+	w.received.add(m)
+	before := len(w.in)
+	if !w.deaf {
+		w.behind = append(w.behind, m)
+		w.admit()
+	}
+	tell := w.kept && !w.notified && len(w.in) > before
+	w.notified = w.notified || tell
+	w.mu.Unlock()
+	if tell {
+		w.notify()
+	}
+}
+
+// last has something done once all that was pushed has come in.
+func (w *wire) last(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = f
+	w.admit()
+}
+
+// admit lets in what waits behind, as far as there is room, as accept does. It needs mu.
+func (w *wire) admit() {
+	for len(w.behind) > 0 {
+		m := w.behind[0]
+		if full := len(w.in) > 0 && (len(w.in) >= maxUnread || w.inSize+len(m.data) > maxUnreadBytes); full && w.kept {
+			return
+		} else if full {
+			w.inSize -= len(w.in[0].data)
+			w.in = w.in[1:]
+			w.dropped++
+			continue
+		}
+		w.behind = w.behind[1:]
+		w.in = append(w.in, m)
+		w.inSize += len(m.data)
+	}
+	if w.over != nil {
+		w.over()
+		w.over = nil
+	}
+}
+
+// deafen takes nothing more.
+func (w *wire) deafen() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deaf, w.in, w.inSize, w.behind = true, nil, 0, nil
+}
+
 // makeRoom wakes the reader. It needs mu.
 func (w *wire) makeRoom() {
+	w.admit()
 	select {
 	case w.room <- struct{}{}:
 	default:
@@ -214,6 +272,12 @@ func (w *wire) unsent() int {
 // put queues a message for the server; it reports false when too much waits.
 func (w *wire) put(m message) bool {
 	w.mu.Lock()
+	if w.far != nil {
+		w.sent.add(m)
+		w.mu.Unlock()
+		w.far.peer.Message(m.text, m.data) // which may answer at once
+		return true
+	}
 	defer w.mu.Unlock()
 	if w.outSize+len(m.data) > maxUnsent {
 		return false
@@ -332,17 +396,23 @@ func (w *wire) ended(err error) ending {
 	case hurried:
 		return broken("EABORTED", fmt.Sprintf("the server did not answer the closing within %v", w.options.Closing))
 	case errors.Is(err, websocket.ErrReadLimit):
-		return broken("ETOOBIG", fmt.Sprintf("the server sent a message larger than the limit of %d bytes (fetch.max_body in the configuration)", w.limit))
+		return tooBig(w.limit)
 	case isTimeout(err):
 		return broken("ETIMEDOUT", fmt.Sprintf("the server has shown no sign of life for %v", 2*w.options.Ping+w.options.Ping/4))
 	case end != nil, errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		return broken("ECONNRESET", "the connection broke off without a goodbye")
+		return broken("ECONNRESET", brokeOff)
 	}
 	return broken("EPROTO", "the server does not keep to the protocol (RFC 6455)")
 }
 
 func broken(code, message string) ending {
 	return ending{code: websocket.CloseAbnormalClosure, err: &outbound.Error{Code: code, Message: message}}
+}
+
+const brokeOff = "the connection broke off without a goodbye"
+
+func tooBig(limit int64) ending {
+	return broken("ETOOBIG", fmt.Sprintf("the server sent a message larger than the limit of %d bytes (fetch.max_body in the configuration)", limit))
 }
 
 // counts returns what went either way, and what was dropped.

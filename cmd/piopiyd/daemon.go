@@ -70,7 +70,11 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 	}
 	d.records = newRecords(d.journal.KV(), cfg.Journal.MaxAge, log)
 	inbox := recordedInbox{d.journal.Inbox(), d.records}
-	d.handler = newHandler(cfg, d.runtime, &d.live, log)
+	decides := handlerOptions(cfg, d.runtime, &d.live, log)
+	if decides.Recall = d.journal.Recall; d.journal.Began() {
+		decides.RecallAnswers = askedAgain
+	}
+	d.handler = bindcall.NewHandler(decides)
 	faulted := func(app string) { d.metrics.Faulted(app, "web") }
 	if d.web, err = newWebApps(cfg, &webJournal{journal: d.journal, faulted: faulted, log: log}, log); err != nil {
 		d.runtime.Close()
@@ -169,10 +173,17 @@ func runtimeConfig(cfg config.Config, j *journal.Journal, calls bindcall.CallsOp
 
 // newHandler returns what decides about calls by scripts. live knows the calls that they can control; may be nil.
 func newHandler(cfg config.Config, rt *runtime.Runtime, live *call.Live, log *slog.Logger) *bindcall.Handler {
-	return bindcall.NewHandler(bindcall.Options{
-		Runtime: rt, Fault: faultPolicy(cfg.Fault), Faults: faultPolicies(cfg), Stream: stream.New, Live: live, Logger: log,
-	})
+	return bindcall.NewHandler(handlerOptions(cfg, rt, live, log))
 }
+
+func handlerOptions(cfg config.Config, rt *runtime.Runtime, live *call.Live, log *slog.Logger) bindcall.Options {
+	return bindcall.Options{
+		Runtime: rt, Fault: faultPolicy(cfg.Fault), Faults: faultPolicies(cfg), Stream: stream.New, Live: live, Logger: log,
+	}
+}
+
+// askedAgain is for how long after a restart the platform may still ask what it asked before.
+const askedAgain = 2 * time.Minute
 
 // Originate implements call.Originator with whoever carries calls here.
 func (d *Daemon) Originate(ctx context.Context, o call.Order) (*call.Call, error) {

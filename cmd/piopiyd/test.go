@@ -50,10 +50,12 @@ func (c testCommand) Run(ctx context.Context, t terminal, g globals) error {
 		return errors.New("--timeout: must be above 0")
 	}
 	quiet := slog.New(slog.DiscardHandler)
-	o.Runtime = func(live *call.Live) (runtime.Config, error) {
-		return runtimeConfig(cfg, nil, bindcall.CallsOptions{Live: live}, nil, quiet)
+	o.Runtime = func(live *call.Live, place call.Originator) (runtime.Config, error) {
+		return runtimeConfig(cfg, nil, bindcall.CallsOptions{Live: live, Originator: place}, nil, quiet)
 	}
 	o.Handler = func(rt *runtime.Runtime, live *call.Live) call.Handler { return newHandler(cfg, rt, live, quiet) }
+	o.WebApps = webAppNames(cfg)
+	o.Web = func(stubs testrunner.Doer) (*testrunner.Web, error) { return webOfTests(cfg, stubs, quiet) }
 	o.Done = func(r testrunner.Result) { c.tell(t, found, r) }
 	if c.Watch {
 		return c.follow(ctx, t, found, o)
@@ -204,6 +206,9 @@ func (c testCommand) follow(ctx context.Context, t terminal, found apps, o testr
 	}
 }
 
+// mostShown is how many problems and calls of one test are shown, and a tenth of how many lines of its console.
+const mostShown = 10
+
 // tell prints what became of a test.
 func (c testCommand) tell(t terminal, found apps, r testrunner.Result) {
 	name := r.File
@@ -220,23 +225,47 @@ func (c testCommand) tell(t terminal, found apps, r testrunner.Result) {
 	default:
 		t.printf("%s  %s %s\n", t.paint(red, "FAIL"), plain(name), took)
 	}
-	for _, problem := range r.Problems {
-		t.printf("      %s\n", t.paint(red, indented(plain(found.onDisk(problem, r.File)), 6)))
+	for i, problem := range r.Problems {
+		if i == mostShown {
+			t.printf("      %s\n", t.paint(red, fmt.Sprintf("and %d problems more", len(r.Problems)-i)))
+			break
+		}
+		t.printf("      %s\n", t.paint(red, indented(plain(found.onDisk(problem)), 6)))
 	}
 	if r.Status == testrunner.Passed && !c.Verbose {
 		return
 	}
-	for _, one := range r.Calls {
+	for i, one := range r.Calls {
+		if i == mostShown {
+			t.printf("      and %d calls more\n", len(r.Calls)-i)
+			break
+		}
 		for _, e := range one.Entries {
 			t.printf("      %s\n", indented(t.entry(e), 6))
 		}
 	}
-	for _, line := range r.Logged {
+	for i, line := range r.Logged {
+		if i == 10*mostShown {
+			t.printf("      %s\n", t.paint(yellow, fmt.Sprintf("console  and %d lines more", len(r.Logged)-i)))
+			break
+		}
 		t.printf("      %s\n", t.paint(yellow, "console  "+indented(plain(line), 15)))
 	}
 }
 
-// onDisk names a test file in a text as an editor can open it.
-func (a apps) onDisk(text, file string) string {
-	return strings.ReplaceAll(text, file+":", a.path(file)+":")
+// scriptLine is a file and line in a text, with what stands before them.
+var scriptLine = regexp.MustCompile(`(^|\s)([\w./-]+\.[cm]?[jt]s)(:\d+)`)
+
+// onDisk names the scripts in a text as an editor can open them.
+func (a apps) onDisk(text string) string {
+	if a.dir == "" {
+		return text
+	}
+	return scriptLine.ReplaceAllStringFunc(text, func(found string) string {
+		parts := scriptLine.FindStringSubmatch(found)
+		if _, err := os.Stat(filepath.Join(a.dir, filepath.FromSlash(parts[2]))); err != nil {
+			return found
+		}
+		return parts[1] + a.path(parts[2]) + parts[3]
+	})
 }

@@ -86,6 +86,8 @@ func (c timelineCommand) Run(ctx context.Context, t terminal, g globals) (err er
 			}
 		case c.JSON:
 			all = append(all, e)
+		case strings.HasSuffix(e.Kind, "_begin"):
+			// its end says more
 		default:
 			if e.Version != version && e.Version != "" {
 				version = e.Version

@@ -30,6 +30,11 @@ type webApps struct {
 // newWebApps returns the configured apps that are web servers, and who asks the action_urls of all apps. journal may
 // be nil.
 func newWebApps(cfg config.Config, journal webapp.Journal, log *slog.Logger) (*webApps, error) {
+	return newWebAppsThrough(cfg, journal, log, func(network webapp.Doer) webapp.Doer { return network })
+}
+
+// newWebAppsThrough is newWebApps with something between them and the network.
+func newWebAppsThrough(cfg config.Config, journal webapp.Journal, log *slog.Logger, through func(network webapp.Doer) webapp.Doer) (*webApps, error) {
 	w := &webApps{names: webAppNames(cfg)}
 	o := webapp.Options{Apps: map[string]webapp.App{}, Secret: []byte(cfg.Webhooks.Secret), Journal: journal, Logger: log}
 	allow := slices.Clone(cfg.Fetch.Allow)
@@ -57,7 +62,7 @@ func newWebApps(cfg config.Config, journal webapp.Journal, log *slog.Logger) (*w
 	if w.client, err = outbound.NewClient(outbound.Options{Allow: allow, Timeout: -1}); err != nil {
 		return nil, err
 	}
-	o.Client = doer{w.client}
+	o.Client = through(doer{w.client})
 	if w.Handler, err = webapp.New(o); err != nil {
 		return nil, err
 	}

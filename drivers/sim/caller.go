@@ -13,8 +13,10 @@ type Caller struct {
 	// From and To are the caller's and the dialled number; digits or anything else. They default to
 	// 15550001111 and 15550002222.
 	From, To string
-	// Direction is call.Inbound unless set. The party of an outbound call has answered when the app is asked.
+	// Direction is call.Inbound unless set. The party of an outbound call has answered when it begins, unless Party is set.
 	Direction call.Direction
+	// Party, where set, is what becomes of an outbound call: the app is asked once it is answered.
+	Party *Callee
 	// ExtraParams travel with the call.
 	ExtraParams string
 	// Press is what the caller does at each prompt that asks for digits, replays included. After the last one

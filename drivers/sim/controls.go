@@ -58,18 +58,19 @@ func (l *line) ControlRecording(ctx context.Context, c call.RecordingCommand) er
 		t.paused, t.since = false, now
 	}
 	l.mu.Unlock()
+	l.add(Entry{Kind: Recording, Status: string(c)})
 	if c == call.RecordingStop {
 		l.stopRecording()
 	}
-	l.add(Entry{Kind: Recording, Status: string(c)})
 	return nil
 }
 
 // stopRecording ends the recording, if there is one, and returns all.
 func (l *line) stopRecording() []call.Recording {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if t := &l.tape; t.on {
+	t := &l.tape
+	on := t.on
+	if on {
 		if t.on = false; !t.paused {
 			t.length += l.clock.Now().Sub(t.since)
 		}
@@ -79,7 +80,13 @@ func (l *line) stopRecording() []call.Recording {
 		}
 		t.done = append(t.done, call.Recording{File: name + ".wav", URL: "http://sim.invalid/recordings/" + name + ".wav", Duration: t.length})
 	}
-	return l.tape.done
+	all := t.done
+	l.mu.Unlock()
+	if on {
+		r := all[len(all)-1]
+		l.add(Entry{Kind: Recorded, Length: r.Duration, To: r.URL, Text: r.File})
+	}
+	return all
 }
 
 // Recordings implements call.RecordingLister.
@@ -97,11 +104,18 @@ func (l *line) Announce(ctx context.Context, p call.Prompt, to call.Leg) error {
 	defer l.busy()()
 	length := l.driver.length(p)
 	l.add(Entry{Kind: Announced, Prompt: p, Length: length, Leg: to})
-	return l.clock.Sleep(ctx, length)
+	return l.hear(ctx, length)
 }
 
-// Silence implements call.Controls. In virtual time a prompt is over when it is over.
-func (l *line) Silence() {}
+// Silence implements call.Controls.
+func (l *line) Silence() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for s := range l.sounds {
+		s.stop()
+	}
+	clear(l.sounds)
+}
 
 // SendDigits implements call.Controls.
 func (l *line) SendDigits(ctx context.Context, digits string, to call.Leg) error {

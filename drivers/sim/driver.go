@@ -82,16 +82,27 @@ func (d *Driver) Clock() *Clock { return d.opts.Clock }
 // nil. The error says that the simulation was cut short by ctx; what became of the call itself, and whether it
 // led nowhere, is in the transcript.
 func (d *Driver) Call(ctx context.Context, h call.Handler, who Caller) (*Transcript, error) {
-	clock := d.opts.Clock
-	clock.Begin()
-	clock.move()
+	l := newLine(d, h, d.newCall(who), &who)
+	if who.Party != nil && l.call.Direction == call.Outbound {
+		l.order = &call.Order{App: who.App, From: l.call.From, To: l.call.To, ExtraParams: who.ExtraParams}
+	}
+	d.begin()
+	return d.conduct(ctx, l)
+}
+
+// begin lets time run for a call, and says that somebody is at work in it.
+func (d *Driver) begin() {
+	d.opts.Clock.Begin()
+	d.opts.Clock.move()
+}
+
+// conduct leads a call to its end, after begin.
+func (d *Driver) conduct(ctx context.Context, l *line) (*Transcript, error) {
+	clock, c, who := d.opts.Clock, l.call, l.who
 	defer func() {
 		clock.pause()
 		clock.End()
 	}()
-
-	c := d.newCall(who)
-	l := newLine(d, h, c, &who)
 	deliveries, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	l.mail.ctx = deliveries
@@ -112,10 +123,15 @@ func (d *Driver) Call(ctx context.Context, h call.Handler, who Caller) (*Transcr
 	}
 
 	performer := &call.Performer{
-		Handler: afterMail{h, l}, Asker: d.opts.Asker, Reporter: l, Live: d.opts.Live, Clock: clock,
+		Handler: afterMail{l.handler, l}, Asker: d.opts.Asker, Reporter: l, Live: d.opts.Live, Clock: clock,
 		Fault: d.opts.Fault, MaxSteps: d.opts.MaxSteps, Observe: l.observe,
 	}
-	ending := performer.Run(ctx, c, l)
+	var ending call.Ending
+	if l.order != nil {
+		ending = performer.Originate(ctx, c, l, *l.order)
+	} else {
+		ending = performer.Run(ctx, c, l)
+	}
 	limit.Stop()
 	l.closeStreams()
 	if !l.mail.wait(callbackLimit) {
@@ -144,6 +160,9 @@ func cutShort(ctx context.Context) error {
 	return cause
 }
 
+// defaultNumber is who calls when nobody says it.
+const defaultNumber = "15550001111"
+
 func (d *Driver) newCall(who Caller) *call.Call {
 	c := &call.Call{
 		ID: d.opts.NewID(), App: who.App, Driver: d.Name(), Direction: who.Direction, From: who.From, To: who.To,
@@ -153,7 +172,7 @@ func (d *Driver) newCall(who Caller) *call.Call {
 		c.Direction = call.Inbound
 	}
 	if c.From == "" {
-		c.From = "15550001111"
+		c.From = defaultNumber
 	}
 	if c.To == "" {
 		c.To = "15550002222"

@@ -18,6 +18,8 @@ type Controller interface {
 	// Dialled is asked what becomes of a leg that is dialled, once all work that earlier entries gave rise to is done.
 	// With false it is what Callees and Callee say.
 	Dialled(to string) (Callee, bool)
+	// Rung is asked what becomes of an outbound call when the party's phone rings. With false it is what Party says.
+	Rung() (Callee, bool)
 	// Over tells that the call is over and all that it reported was delivered. It is called once, after all others.
 	Over(*Transcript)
 }
@@ -35,9 +37,9 @@ func (h *Hand) Press(keys string, after time.Duration, taken func()) {
 	}
 	h.line.soon(func() {
 		at := h.line.moment(after)
-		presses := make([]keyPress, len(keys))
+		presses := make([]*keyPress, len(keys))
 		for i := range len(keys) {
-			presses[i] = keyPress{at: at.Add(time.Duration(i) * keyTime), key: keys[i]}
+			presses[i] = &keyPress{at: at.Add(time.Duration(i) * keyTime), key: keys[i]}
 		}
 		presses[len(presses)-1].taken = taken
 		h.line.press(presses...)
@@ -46,7 +48,7 @@ func (h *Hand) Press(keys string, after time.Duration, taken func()) {
 
 // Say says words; the times, and taken, are as in Press.
 func (h *Hand) Say(words string, after time.Duration, taken func()) {
-	h.line.soon(func() { h.line.press(keyPress{at: h.line.moment(after), words: words, taken: taken}) })
+	h.line.soon(func() { h.line.press(&keyPress{at: h.line.moment(after), words: words, taken: taken}) })
 }
 
 // Hangup hangs up after a time, or with 0 once the caller has thought.
@@ -75,13 +77,17 @@ func (l *line) moment(after time.Duration) time.Time {
 }
 
 // press adds what the caller will press, and wakes whoever waits for it.
-func (l *line) press(keys ...keyPress) {
+func (l *line) press(keys ...*keyPress) {
+	now := l.clock.Now()
 	l.mu.Lock()
 	l.keys = append(l.keys, keys...)
-	slices.SortStableFunc(l.keys, func(a, b keyPress) int { return a.at.Compare(b.at) })
+	slices.SortStableFunc(l.keys, func(a, b *keyPress) int { return a.at.Compare(b.at) })
 	fresh := l.fresh
 	l.fresh = nil
 	l.mu.Unlock()
+	for _, k := range keys {
+		l.clock.AfterFunc(k.at.Sub(now), func() { l.happens(k) })
+	}
 	if fresh != nil {
 		fresh.open()
 	}

@@ -16,12 +16,14 @@ type puppeteer struct {
 	hand    *sim.Hand
 	acts    map[string]func(*sim.Hand)
 	callees map[string]sim.Callee
+	party   sim.Callee
 	taken   []string
 	over    *sim.Transcript
 }
 
-func (p *puppeteer) Began(h *sim.Hand)      { p.hand = h }
-func (p *puppeteer) Over(t *sim.Transcript) { p.over = t }
+func (p *puppeteer) Began(h *sim.Hand)        { p.hand = h }
+func (p *puppeteer) Rung() (sim.Callee, bool) { return p.party, p.party != sim.Callee{} }
+func (p *puppeteer) Over(t *sim.Transcript)   { p.over = t }
 
 func (p *puppeteer) Dialled(to string) (sim.Callee, bool) {
 	c, ok := p.callees[to]

@@ -22,6 +22,8 @@ type line struct {
 	ctx     context.Context // the call's
 	cancel  context.CancelCauseFunc
 	mail    mail
+	order   *call.Order   // what an outbound call was placed with; nil when its party has answered already
+	begun   chan struct{} // closed once the call is under way; may be nil
 
 	mu       sync.Mutex
 	entries  []Entry
@@ -31,9 +33,13 @@ type line struct {
 	streams  []*stream
 	tape     tape
 	quiet    quiet
-	keys     []keyPress
+	keys     []*keyPress
 	fresh    *gate     // where somebody waits for a key
 	soundEnd time.Time // until when the caller hears something
+	sounds   map[*sounding]struct{}
+	spoken   utterance // what was said last into streams
+
+	awaitsWords bool // a Gather listens for words
 
 	// Owned by the performer's goroutine.
 	answered bool
@@ -47,7 +53,8 @@ type keyPress struct {
 	key    byte
 	words  string // what is said instead
 	hangup bool
-	taken  func() // called when the app has it; may be nil
+	taken  func() // called once when the app has it; may be nil
+	once   sync.Once
 }
 
 func newLine(d *Driver, h call.Handler, c *call.Call, who *Caller) *line {
@@ -129,6 +136,39 @@ func (l *line) rest(ctx context.Context, g *gate) error {
 	return ended(ctx)
 }
 
+// sounding is something that plays; stop, which needs line.mu, ends it before its time.
+type sounding struct{ stop func() }
+
+// plays notes what plays, until over is called.
+func (l *line) plays(stop func()) (over func()) {
+	s := &sounding{stop}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sounds == nil {
+		l.sounds = map[*sounding]struct{}{}
+	}
+	l.sounds[s] = struct{}{}
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.sounds, s)
+	}
+}
+
+// hear lets the length of a sound pass, or less if it is silenced.
+func (l *line) hear(ctx context.Context, length time.Duration) error {
+	if err := ended(ctx); err != nil || length <= 0 {
+		return err
+	}
+	g := l.clock.newGate()
+	defer l.plays(g.open)()
+	t := l.clock.AfterFunc(length, g.open)
+	defer t.Stop()
+	defer l.clock.AfterCancel(ctx, g.open)()
+	g.wait()
+	return ended(ctx)
+}
+
 // Wait lets d pass. While a recording runs, the caller leaves a message in it.
 func (l *line) Wait(ctx context.Context, d time.Duration) error {
 	l.mu.Lock()
@@ -151,22 +191,23 @@ func (l *line) pass(ctx context.Context, g *gate, d time.Duration) error {
 	return l.rest(ctx, g)
 }
 
-// nextKey waits for a key until the deadline and takes it; nil when none has come.
-func (l *line) nextKey(ctx context.Context, deadline time.Time) (*keyPress, error) {
+// nextKey waits for a key until the deadline, which may be moved while it waits, and takes it; nil when none has come.
+func (l *line) nextKey(ctx context.Context, last *deadline) (*keyPress, error) {
 	for {
 		l.mail.wait(0)
 		if err := ended(ctx); err != nil {
 			return nil, err
 		}
-		g, until := l.clock.newGate(), deadline
+		g := l.clock.newGate()
 		now := l.clock.Now()
 		l.mu.Lock()
-		if len(l.keys) > 0 && !l.keys[0].at.After(deadline) {
+		until := last.at
+		if len(l.keys) > 0 && !l.keys[0].at.After(until) {
 			if until = l.keys[0].at; !until.After(now) {
 				k := l.keys[0]
 				l.keys = l.keys[1:]
 				l.mu.Unlock()
-				return &k, nil
+				return k, nil
 			}
 		}
 		if !until.After(now) {
@@ -183,6 +224,12 @@ func (l *line) nextKey(ctx context.Context, deadline time.Time) (*keyPress, erro
 			return nil, err
 		}
 	}
+}
+
+// deadline is until when a key is waited for. Guarded by line.mu.
+type deadline struct {
+	prompt time.Time // the prompt's end
+	at     time.Time
 }
 
 // ended is the reason why a call's context is over, or nil.
@@ -218,8 +265,11 @@ func (l *line) Play(ctx context.Context, p call.Prompt) error {
 	length := l.driver.length(p)
 	l.sounding(length)
 	defer l.sounding(0)
-	l.add(Entry{Kind: Heard, Prompt: p, Length: length})
-	return l.Wait(ctx, length)
+	if !p.IsSilence() {
+		l.add(Entry{Kind: Heard, Prompt: p, Length: length})
+	}
+	l.mail.wait(0)
+	return l.hear(ctx, length)
 }
 
 // Gather plays a prompt and takes the keys that the script presses in time, or what it says.
@@ -231,10 +281,12 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 	l.mu.Lock()
 	if g.Flush { // but for the keys that a controller's caller is about to press
 		now := l.clock.Now()
-		l.keys = slices.DeleteFunc(l.keys, func(k keyPress) bool { return l.who.Controller == nil || !k.at.After(now) })
+		l.keys = slices.DeleteFunc(l.keys, func(k *keyPress) bool { return l.who.Controller == nil || !k.at.After(now) })
 	}
 	pressed := len(l.keys) > 0
+	l.awaitsWords = g.Speech
 	l.mu.Unlock()
+	defer l.deaf()
 	began := l.clock.Now()
 	length := l.driver.length(g.Prompt)
 	promptEnd := began.Add(length)
@@ -248,8 +300,16 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 		l.plan(began, promptEnd)
 	}
 	var got call.Gathered
-	deadline := promptEnd.Add(g.FirstDigit)
+	last := &deadline{promptEnd, promptEnd.Add(g.FirstDigit)}
 	bargedIn := false
+	defer l.plays(func() {
+		if now := l.clock.Now(); now.Before(last.prompt) && last.at.Equal(last.prompt.Add(g.FirstDigit)) {
+			last.prompt, last.at = now, now.Add(g.FirstDigit)
+			if l.fresh != nil {
+				l.fresh.open()
+			}
+		}
+	})()
 	note := func() {
 		switch {
 		case got.Speech != "":
@@ -261,7 +321,7 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 		}
 	}
 	for len(got.Digits) < g.MaxDigits || g.SpeechOnly {
-		k, err := l.nextKey(ctx, deadline)
+		k, err := l.nextKey(ctx, last)
 		if k == nil {
 			if err == nil || got.Digits != "" {
 				note()
@@ -273,9 +333,12 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 			return call.Gathered{}, ended(ctx)
 		}
 		now := l.clock.Now()
+		l.mu.Lock()
+		early := now.Before(last.prompt)
+		l.mu.Unlock()
 		switch {
 		case k.words != "" && g.Speech:
-			bargedIn = bargedIn || now.Before(promptEnd)
+			bargedIn = bargedIn || early
 			got.Speech = k.words
 			k.isTaken()
 			note()
@@ -283,7 +346,7 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 		case k.words != "" || g.SpeechOnly:
 			continue // nobody listens for it
 		}
-		bargedIn = bargedIn || now.Before(promptEnd)
+		bargedIn = bargedIn || early
 		k.isTaken()
 		if string(k.key) == g.FinishKey {
 			got.Finished = true
@@ -291,15 +354,25 @@ func (l *line) Gather(ctx context.Context, g call.Gather) (call.Gathered, error)
 			return got, nil
 		}
 		got.Digits += string(k.key)
-		deadline = now.Add(g.NextDigit)
+		l.mu.Lock()
+		last.prompt, last.at = now, now.Add(g.NextDigit) // the key has stopped the prompt
+		l.mu.Unlock()
 	}
 	note()
 	return got, nil
 }
 
+// deaf says that nobody listens for words.
+func (l *line) deaf() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.awaitsWords = false
+}
+
+// isTaken says that the app has it.
 func (k *keyPress) isTaken() {
 	if k.taken != nil {
-		k.taken()
+		k.once.Do(k.taken)
 	}
 }
 
@@ -315,15 +388,15 @@ func (l *line) plan(began, promptEnd time.Time) {
 		at = began.Add(p.After)
 	}
 	if p.Hangup {
-		l.press(keyPress{at: at, hangup: true})
+		l.press(&keyPress{at: at, hangup: true})
 		return
 	}
 	if p.Say != "" {
-		l.press(keyPress{at: at, words: p.Say})
+		l.press(&keyPress{at: at, words: p.Say})
 		return
 	}
 	for i := range len(p.Keys) {
-		l.press(keyPress{at: at.Add(time.Duration(i) * keyTime), key: p.Keys[i]})
+		l.press(&keyPress{at: at.Add(time.Duration(i) * keyTime), key: p.Keys[i]})
 	}
 }
 
@@ -341,6 +414,7 @@ func (l *line) Hangup(_ context.Context, e call.Ending) call.Summary {
 	if e.Err != nil {
 		entry.Error = e.Err.Error()
 	}
+	recordings := l.stopRecording()
 	l.add(entry)
-	return call.Summary{Recordings: l.stopRecording()}
+	return call.Summary{Recordings: recordings}
 }

@@ -1,12 +1,9 @@
 package sim
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -16,34 +13,59 @@ import (
 // frameTime is the length of one audio frame.
 const frameTime = 20 * time.Millisecond
 
-// stream is a virtual media WebSocket: the call.Stream that the app's stream callback gets. It plays a caller
-// who says nothing, a frame of silence every 20 ms of virtual time, after a text frame with the call's data.
-// What the app sends is counted and noted; a PCMO array is performed, and {"action":"stop"} closes the stream.
+// stream is a virtual media WebSocket: the call.Stream that the app's stream callback gets, or that a script has asked
+// for. It has a text frame with the call's data, and then a frame of PCM every 20 ms of virtual time: a voice while the
+// caller says something, else silence. Keys and marks come back as the call engine tells them. What the app plays takes
+// its time; other frames are noted, a PCMO array is performed, and {"action":"stop"} closes the stream.
 //
 // Whoever reads is at work, except while he is in Read.
 type stream struct {
-	line    *line
-	clock   *Clock
-	silence []byte
-	begun   time.Time
+	line  *line
+	clock *Clock
+	req   call.StreamRequest
+	begun time.Time
+	quiet func() // says that nothing is streamed any more
 
 	mu       sync.Mutex
-	served   bool // the app is done with the stream
-	greeting []byte
+	served   bool     // the app is done with the stream
+	notices  [][]byte // text frames for the app
 	next     time.Time
+	paused   bool
 	isClosed bool
-	ended    func(code int, reason string)
-	perform  func(document []byte) error
-	quiet    func() // says that nothing is streamed any more
 	waiter   *gate
 	reader   *gate // where the app waits for a frame
 	finished *gate // where the end of the call waits for served
-	audio    int   // bytes of audio and text frames written
+	voice    voice
+	audio    int // bytes of audio and text frames written
 	texts    int
 }
 
+// maxNotices is how many text frames wait for the app; more are lost.
+const maxNotices = 64
+
 // Stream opens a media stream. When the app has no stream callback, somebody else's server is at its end.
 func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStream, error) {
+	req.Events = req.Events || req.URL == l.call.StreamURL // the app's own script knows what they are
+	s, err := l.openStream(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	l.clock.Begin()
+	go s.serve(l.ctx)
+	return s, nil
+}
+
+// StreamHere implements call.Streamer.
+func (l *line) StreamHere(ctx context.Context, req call.StreamRequest) (call.Stream, call.OpenStream, error) {
+	s, err := l.openStream(ctx, req)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.served = true // nobody is called
+	return s, s, nil
+}
+
+func (l *line) openStream(ctx context.Context, req call.StreamRequest) (*stream, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
 	}
@@ -55,17 +77,12 @@ func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStr
 		return nil, fmt.Errorf("the stream's first frame: %w", err)
 	}
 	now := l.clock.Now()
-	s := &stream{
-		line: l, clock: l.clock, silence: make([]byte, req.SampleRate/50*2), begun: now, next: now,
-		greeting: greeting, ended: req.Ended, perform: req.Perform,
-	}
+	s := &stream{line: l, clock: l.clock, req: req, begun: now, next: now.Add(frameTime), notices: [][]byte{greeting}}
 	l.mu.Lock()
 	l.streams = append(l.streams, s)
 	l.mu.Unlock()
 	s.quiet = l.busy()
 	l.add(Entry{Kind: StreamOpened, To: req.URL, Status: string(req.Listen), SampleRate: req.SampleRate})
-	l.clock.Begin()
-	go s.serve(l.ctx)
 	return s, nil
 }
 
@@ -91,94 +108,6 @@ func (s *stream) serve(ctx context.Context) {
 	default:
 		s.close(1000, "", true)
 	}
-}
-
-// Read returns the greeting, then silence.
-func (s *stream) Read(ctx context.Context) (text bool, data []byte, err error) {
-	s.mu.Lock()
-	greeting := s.greeting
-	s.greeting = nil
-	closed := s.isClosed
-	s.mu.Unlock()
-	if closed {
-		return false, nil, io.EOF
-	}
-	if greeting != nil {
-		return true, greeting, nil
-	}
-	now := s.clock.Now()
-	s.mu.Lock()
-	s.next = s.next.Add(frameTime)
-	if s.next.Before(now) {
-		s.next = now // frames that nobody read are lost
-	}
-	wait := s.next.Sub(now)
-	s.mu.Unlock()
-	if err := s.rest(ctx, wait); err != nil {
-		return false, nil, err
-	}
-	return false, s.silence, nil
-}
-
-// rest lets the reader wait for a frame, for the end of the stream, or of ctx.
-func (s *stream) rest(ctx context.Context, d time.Duration) error {
-	g := s.clock.newGate()
-	s.mu.Lock()
-	if s.isClosed {
-		s.mu.Unlock()
-		return io.EOF
-	}
-	s.reader = g
-	s.mu.Unlock()
-	t := s.clock.AfterFunc(d, g.open)
-	undo := s.clock.AfterCancel(ctx, g.open)
-	g.wait()
-	undo()
-	t.Stop()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.reader = nil
-	switch {
-	case s.isClosed:
-		return io.EOF
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	}
-	return nil
-}
-
-var errStreamClosed = errors.New("the stream is closed")
-
-// Write takes what the app sends.
-func (s *stream) Write(_ context.Context, text bool, data []byte) error {
-	s.mu.Lock()
-	if s.isClosed {
-		s.mu.Unlock()
-		return errStreamClosed
-	}
-	if text {
-		s.texts++
-	} else {
-		s.audio += len(data)
-	}
-	s.mu.Unlock()
-	if !text {
-		return nil
-	}
-	s.line.add(Entry{Kind: StreamSent, Text: clip(string(data))})
-	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '[' {
-		if err := s.perform(trimmed); err != nil && !errors.Is(err, call.ErrOver) {
-			s.line.add(Entry{Kind: Problem, Error: "stream: " + err.Error()})
-		}
-		return nil
-	}
-	var command struct {
-		Action string `json:"action"`
-	}
-	if json.Unmarshal(data, &command) == nil && command.Action == "stop" {
-		s.close(1000, "stopped by the app", true)
-	}
-	return nil
 }
 
 // Close ends the stream from the app's side.
@@ -215,10 +144,11 @@ func (s *stream) close(code int, reason string, report bool) {
 	s.mu.Unlock()
 	s.clock.Begin()
 	defer s.clock.End()
+	s.hush()
 	s.quiet()
 	s.line.add(Entry{Kind: StreamClosed, Length: s.clock.Now().Sub(s.begun), Code: code, Cause: reason, AudioBytes: s.audio, TextFrames: s.texts})
 	if report {
-		s.ended(code, reason)
+		s.req.Ended(code, reason)
 	}
 	if reader != nil {
 		reader.open()

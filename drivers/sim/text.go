@@ -59,7 +59,17 @@ func (e Entry) text() string {
 		return s
 	case Param:
 		return "param    " + clip(e.Text)
+	case Rang:
+		if e.Length == 0 {
+			return "rings"
+		}
+		return "rings    for " + e.Length.String()
+	case Ringing:
+		return "rings    " + e.To + " for up to " + e.Timeout.String()
 	case Answered:
+		if e.Status == string(Voicemail) {
+			return "answered by a machine"
+		}
 		return "answered"
 	case Heard:
 		return "hears    " + promptText(e.Prompt) + " (" + e.Length.String() + ")"
@@ -93,6 +103,9 @@ func (e Entry) text() string {
 		}
 		return "answer   " + e.To
 	case Bridged:
+		if e.To != "" {
+			return "talks    with " + e.To + ", of another call"
+		}
 		return "talks    with the callee"
 	case Unbridged:
 		return fmt.Sprintf("talked   for %s: %s", e.Length.Round(100*time.Millisecond), whoHungUp(e.By, e.Cause))
@@ -101,6 +114,8 @@ func (e Entry) text() string {
 			return "records  " + e.Status
 		}
 		return "records  from here on"
+	case Recorded:
+		return "recorded " + e.Length.Round(100*time.Millisecond).String()
 	case Announced:
 		return "hears    " + promptText(e.Prompt) + " over it (" + e.Length.String() + ")"
 	case Sent:
@@ -116,7 +131,19 @@ func (e Entry) text() string {
 	case Left:
 		return "leaves   " + e.To + " after " + e.Length.String()
 	case StreamOpened:
-		return fmt.Sprintf("stream   to %s opened: %s, %d Hz", hideQuery(e.To), e.Status, e.SampleRate)
+		to := "the script"
+		if e.To != "" {
+			to = hideQuery(e.To)
+		}
+		return fmt.Sprintf("stream   to %s opened: %s, %d Hz", to, e.Status, e.SampleRate)
+	case StreamPlays:
+		return "hears    the stream's sound"
+	case StreamHeard:
+		s := "hears    " + e.Length.Round(10*time.Millisecond).String() + " of the stream's sound"
+		if e.Status != "" {
+			s += "; the rest was " + e.Status
+		}
+		return s
 	case StreamSent:
 		return "stream   app sent " + e.Text
 	case StreamClosed:

@@ -46,7 +46,9 @@ const (
 	Began        Kind = "began"         // Call, App, From, To
 	Replied      Kind = "replied"       // the app's answer: Data (PCMO), Version, Error when it is a fault policy's
 	Param        Kind = "param"         // the call's extra_params became Text
-	Answered     Kind = "answered"      //
+	Rang         Kind = "rang"          // the caller hears ringing: Length
+	Ringing      Kind = "ringing"       // the party of an outbound call: To, From, Timeout
+	Answered     Kind = "answered"      // Status "voicemail" when a machine did
 	Heard        Kind = "heard"         // the caller hears: Prompt, Length
 	Asked        Kind = "asked"         // MaxDigits, Timeout, Attempt, Attempts
 	Pressed      Kind = "pressed"       // Digits, BargedIn
@@ -54,9 +56,10 @@ const (
 	Silent       Kind = "silent"        // nothing came in time
 	Dialling     Kind = "dialling"      // To, From (the caller id), Timeout
 	Dialled      Kind = "dialled"       // To, Status "answers" or Cause
-	Bridged      Kind = "bridged"       //
+	Bridged      Kind = "bridged"       // To, where it is another call: who calls there
 	Unbridged    Kind = "unbridged"     // Length, By, Cause
 	Recording    Kind = "recording"     // from here on; with Status, what else was done about it: stop, pause, resume
+	Recorded     Kind = "recorded"      // a recording is done: Length, To (its URL), Text (its file)
 	Announced    Kind = "announced"     // over what is heard: Prompt, Length, Leg
 	Sent         Kind = "sent"          // digits sent: Digits, Leg
 	Muted        Kind = "muted"         // Leg, Status "on" or "off"
@@ -64,7 +67,9 @@ const (
 	Referred     Kind = "referred"      // To
 	Joined       Kind = "joined"        // To (the conference)
 	Left         Kind = "left"          // To, Length
-	StreamOpened Kind = "stream_opened" // To (the URL), Status (listen mode), SampleRate
+	StreamOpened Kind = "stream_opened" // To (the URL; "" is the script itself), Status (listen mode), SampleRate
+	StreamPlays  Kind = "stream_plays"  // the caller begins to hear sound of the app
+	StreamHeard  Kind = "stream_heard"  // the caller has heard sound of the app, without a gap: Length, Status "cleared" or "closed" when there was more
 	StreamSent   Kind = "stream_sent"   // the app sent a text frame: Text
 	StreamClosed Kind = "stream_closed" // Length, Code, Cause (the reason), AudioBytes, TextFrames (from the app)
 	Event        Kind = "event"         // Status, Leg, Data

@@ -68,7 +68,7 @@ type exchange struct {
 	t        testing.TB
 	dir      string
 	handler  call.Handler
-	live     call.Live
+	live     *call.Live
 	stop     context.CancelCauseFunc
 	served   chan struct{}
 	serveErr error
@@ -183,7 +183,9 @@ func openFor(t testing.TB, scripts map[string]string, change ...func(*sip.Option
 			t.Fatal(err)
 		}
 	}
-	return serve(t, log, bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Logger: log}), change...)
+	live := &call.Live{}
+	change = append([]func(*sip.Options){func(o *sip.Options) { o.Live = live }}, change...)
+	return serve(t, log, bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Live: live, Logger: log}), change...)
 }
 
 // serve starts an exchange for a handler.
@@ -193,7 +195,7 @@ func serve(t testing.TB, log *slog.Logger, h call.Handler, change ...func(*sip.O
 	o := sip.Options{
 		Listen: "127.0.0.1:0", Inbox: x, Logger: log, Voice: beeps{}, SpeechDir: filepath.Join(x.dir, "speech"),
 		MediaDir: x.dir, RecordingsDir: filepath.Join(x.dir, "recordings"), DrainTimeout: patience / 2,
-		Live: &x.live, AllowHosts: []string{"127.0.0.1"}, Dial: (&net.Dialer{}).DialContext,
+		Live: &call.Live{}, AllowHosts: []string{"127.0.0.1"}, Dial: (&net.Dialer{}).DialContext,
 		Observe: func(_ *call.Call, s call.Step) {
 			if s.Err != nil {
 				x.mu.Lock()
@@ -205,6 +207,7 @@ func serve(t testing.TB, log *slog.Logger, h call.Handler, change ...func(*sip.O
 	for _, c := range change {
 		c(&o)
 	}
+	x.live = o.Live
 	var err error
 	if x.Driver, err = sip.New(o); err != nil {
 		t.Fatal(err)

@@ -58,6 +58,7 @@ type gathering struct {
 	digits  []byte
 	ear     *ear     // nil when no words are asked for
 	speaker *speaker // what is made of them
+	calm    func()   // no longer lets the prompt hesitate
 }
 
 // Gather collects digits and words; the first of either stops the prompt, and a digit that came before there is no
@@ -73,7 +74,7 @@ func (l *line) Gather(ctx context.Context, want call.Gather) (call.Gathered, err
 	if want.Flush {
 		l.flush()
 	}
-	g := &gathering{Gather: want, line: l, timer: time.NewTimer(want.FirstDigit)}
+	g := &gathering{Gather: want, line: l, timer: time.NewTimer(want.FirstDigit), calm: func() {}}
 	defer g.timer.Stop()
 	first, early := byte(0), false
 	if !g.SpeechOnly {
@@ -125,7 +126,7 @@ func (g *gathering) collect(ctx context.Context) (call.Gathered, error) {
 		select {
 		case <-pressed:
 		case <-played:
-			g.prompt = nil
+			g.hush()
 			if g.speaker == nil || !g.speaker.busy() {
 				g.timer.Reset(g.FirstDigit)
 			}
@@ -176,6 +177,7 @@ func (g *gathering) result(finished bool) call.Gathered {
 
 // hush stops the prompt.
 func (g *gathering) hush() {
+	g.calm()
 	if g.prompt != nil {
 		g.prompt.Stop()
 		g.prompt = nil

@@ -145,3 +145,43 @@ func TestSilentLegs(t *testing.T) {
 		p.hangUp()
 	})
 }
+
+// TestGatherHesitates lets somebody cough while a prompt plays that waits for words: it waits as well, and goes on.
+func TestGatherHesitates(t *testing.T) {
+	t.Parallel()
+	x := performs(t, documents{"desk": asks(`"dtmf","speech"`), "desk 5": `[{"action":"speak","text":"hz 1500"}]`}, func(o *sip.Options) { o.Recognizer = hears{} })
+	p := newPhone(t, nil)
+	if err := p.call(t.Context(), x, "desk"); err != nil {
+		t.Fatal(err)
+	}
+	p.hears(440)
+	p.talk.Play(tone(500, 60*time.Millisecond))
+	p.hearsAPause()
+	p.session.SendDigits("5#")
+	p.hears(1500)
+	p.ends()
+	if f := x.faults(); f != "" {
+		t.Errorf("faults: %s", f)
+	}
+}
+
+// hearsAPause waits until what is heard has paused for 60 ms and gone on for 200 ms.
+func (p *phone) hearsAPause() {
+	p.t.Helper()
+	wait(p.t, "a pause, and more", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		begun, pause, after := false, 0, 0
+		for i := 0; i+media.FrameSamples <= len(p.heard); i += media.FrameSamples {
+			switch loud := audio.Energy(p.heard[i:i+media.FrameSamples]) > -40; {
+			case loud && begun && pause >= 3:
+				after++
+			case loud:
+				begun, pause = true, 0
+			default:
+				pause++
+			}
+		}
+		return after >= 10
+	})
+}

@@ -14,8 +14,8 @@ import (
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 )
 
-// stream is a media WebSocket (protocol page section 4): the platform's end of it. The server hears the call, in
-// frames of 20 ms, and what it says goes to the caller.
+// stream is a media WebSocket (protocol page section 4), or what does its work for a script in this process: the
+// platform's end of it. The server hears the call, in frames of 20 ms, and what it says goes to the caller.
 //
 // The call's clock only touches the hearing and the voice, which never wait. One goroutine sends what the hearing holds, one
 // takes what the server sends, and one more runs while there is something to decode.
@@ -37,6 +37,7 @@ type stream struct {
 
 	mu     sync.Mutex
 	faults map[string]bool // what was complained about already
+	calm   func()          // no longer gives way to the caller; nil while it does not
 }
 
 // maxNotes is how many text frames may wait for a server; maxFaults how many kinds of mistakes are told.
@@ -58,6 +59,35 @@ type greeting struct {
 
 // Stream opens a media WebSocket: to the app's own stream callback, or to a server.
 func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStream, error) {
+	if req.URL == l.call.StreamURL {
+		req.Events = true // the app's own script knows what they are
+		s, err := l.openStream(ctx, req, func(life context.Context) (socket, error) { return l.callback(life), nil })
+		return handedOver(s, err)
+	}
+	s, err := l.openStream(ctx, req, func(context.Context) (socket, error) { return l.driver.connect(ctx, req.URL) })
+	return handedOver(s, err)
+}
+
+// StreamHere implements call.Streamer.
+func (l *line) StreamHere(ctx context.Context, req call.StreamRequest) (call.Stream, call.OpenStream, error) {
+	p := l.newPipe()
+	s, err := l.openStream(ctx, req, func(context.Context) (socket, error) { return p, nil })
+	if err != nil {
+		return nil, nil, err
+	}
+	return appEnd{p}, s, nil
+}
+
+// handedOver is a stream as the performer has it: without one, nil.
+func handedOver(s *stream, err error) (call.OpenStream, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// openStream opens a stream over a socket, and says first whose it is.
+func (l *line) openStream(ctx context.Context, req call.StreamRequest, connect func(life context.Context) (socket, error)) (*stream, error) {
 	if err := ended(ctx); err != nil {
 		return nil, err
 	}
@@ -67,10 +97,7 @@ func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStr
 		over: make(chan struct{}), faults: map[string]bool{},
 	}
 	var err error
-	if req.URL == l.call.StreamURL {
-		s.socket = l.callback(life)
-		s.req.Events = true // the app's own script knows what they are
-	} else if s.socket, err = l.driver.connect(ctx, req.URL); err != nil {
+	if s.socket, err = connect(life); err != nil {
 		cancel()
 		if gone := ended(ctx); gone != nil {
 			return nil, gone
@@ -133,6 +160,7 @@ func (s *stream) close(code int, reason string, report bool) {
 		}
 		s.end = closed{code, reason}
 		s.cancel()
+		s.giveWay(false)
 		s.socket.Hurry()
 		if n := s.hearing.lost(); n > 0 {
 			s.line.observe(call.Step{Err: fmt.Errorf("stream: the server was too slow: %v of sound never reached it", time.Duration(n)*media.FrameTime)})

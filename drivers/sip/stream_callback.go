@@ -14,7 +14,7 @@ import (
 
 // callback opens a stream to the app's own stream callback, in this process.
 func (l *line) callback(ctx context.Context) socket {
-	p := &pipe{toApp: make(chan frame, hearingLength), toCall: make(chan frame, hearingLength), done: make(chan struct{}), stop: make(chan struct{}), stuck: l.driver.opts.waits.stuck}
+	p := l.newPipe()
 	l.work.Go(func() {
 		err := l.handler.Stream(ctx, l.call, appEnd{p})
 		switch {
@@ -29,13 +29,17 @@ func (l *line) callback(ctx context.Context) socket {
 	return p
 }
 
+func (l *line) newPipe() *pipe {
+	return &pipe{toApp: make(chan frame, hearingLength), toCall: make(chan frame, hearingLength), done: make(chan struct{}), stop: make(chan struct{}), stuck: l.driver.opts.waits.stuck}
+}
+
 // frame is one message.
 type frame struct {
 	text bool
 	data []byte
 }
 
-// pipe is a socket to the app's stream callback.
+// pipe is a socket to the app's own script, in this process.
 type pipe struct {
 	toApp, toCall chan frame
 	stuck         time.Duration // see waits

@@ -12,6 +12,7 @@ import (
 // marks are piopiyd's own).
 type message struct {
 	Action string `json:"action"`
+	Off    bool   `json:"off"`
 	Type   string `json:"type"`
 	Name   string `json:"name"`
 	// An array of actions may come wrapped.
@@ -68,6 +69,8 @@ func (s *stream) take(data []byte) (stop bool) {
 		s.paused.Store(false)
 	case m.Action == "break":
 		s.cleared(s.voice.clear())
+	case m.Action == "give_way":
+		s.giveWay(!m.Off)
 	case m.Action == "stop":
 		return true
 	case m.Type == "streamAudio":
@@ -77,9 +80,9 @@ func (s *stream) take(data []byte) (stop bool) {
 	case len(m.PCMO) > 0 || len(m.Pipeline) > 0:
 		s.perform(data)
 	case m.Action != "":
-		s.complain(fmt.Sprintf("action %s is not known: pause, resume, break and stop are, and arrays of actions", excerpt([]byte(m.Action))))
+		s.complain(fmt.Sprintf("action %s is not known: pause, resume, break, give_way and stop are, and arrays of actions", excerpt([]byte(m.Action))))
 	default:
-		s.complain("a text frame that is neither streamAudio, mark, pause, resume, break or stop nor an array of actions: " + excerpt(data))
+		s.complain("a text frame that is neither streamAudio, mark, pause, resume, break, give_way or stop nor an array of actions: " + excerpt(data))
 	}
 	return false
 }

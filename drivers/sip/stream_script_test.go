@@ -1,6 +1,13 @@
 package sip_test
 
-import "testing"
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/piopiy/piopiyd/audio"
+	"github.com/piopiy/piopiyd/drivers/sip/media"
+)
 
 // TestAScriptKnowsWhatWasHeard has a script play, wait until that was heard, and be interrupted: the engine tells it,
 // though the stream action asks for nothing.
@@ -31,6 +38,51 @@ func TestAScriptKnowsWhatWasHeard(t *testing.T) {
 	p.hears(900)
 	p.ends()
 	x.has("a cdr answered USER_BUSY")
+	if x.faults() != "" {
+		t.Errorf("faults: %s", x.faults())
+	}
+}
+
+// TestAScriptGivesWay lets somebody cough while a script plays something: that pauses, and goes on; but not once the
+// script has said so.
+func TestAScriptGivesWay(t *testing.T) {
+	t.Parallel()
+	x := open(t, map[string]string{"ai": `
+		const { tone } = require('piopiy/audio')
+		exports.answer = call => [{ action: 'stream', ws_url: call.streamUrl }]
+		exports.stream = async socket => {
+			socket.giveWay()
+			socket.on('dtmf', () => {
+				socket.giveWay(false)
+				socket.clear()
+				socket.play(tone(1500, '20s'))
+			})
+			socket.play(tone(700, '20s'))
+			for await (const frame of socket);
+		}
+	`})
+	p := called(t, x)
+	p.hears(700)
+	p.talk.Play(tone(500, 60*time.Millisecond))
+	p.hearsAPause()
+	p.session.SendDigits("5")
+	p.hears(1500)
+	p.note(func() { p.heard = nil })
+	p.talk.Play(tone(500, 300*time.Millisecond))
+	wait(t, "more of it", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.heard) >= 50*media.FrameSamples
+	})
+	p.mu.Lock()
+	heard := slices.Clone(p.heard)
+	p.mu.Unlock()
+	for i := 0; i+media.FrameSamples <= len(heard); i += media.FrameSamples {
+		if audio.Energy(heard[i:i+media.FrameSamples]) < -40 {
+			t.Fatalf("a pause after %v", media.Duration(i))
+		}
+	}
+	p.hangUp()
 	if x.faults() != "" {
 		t.Errorf("faults: %s", x.faults())
 	}

@@ -145,6 +145,9 @@ func (g *gathering) listen() error {
 		return err
 	}
 	g.ear = newEar(g.line.talk)
+	if prompt := g.prompt; prompt != nil {
+		g.calm = g.line.startled(func() { prompt.Hesitate(hesitation) })
+	}
 	return nil
 }
 
@@ -153,6 +156,7 @@ func (g *gathering) deafen() {
 	if g.ear == nil {
 		return
 	}
+	g.calm()
 	g.ear.leave()
 	g.speaker.cancel()
 	g.ear, g.speaker = nil, nil

@@ -36,6 +36,7 @@ type Playback struct {
 	done   chan struct{}
 	over   bool
 	fading bool // stopped: one more frame
+	wait   hesitation
 	rate   converter
 }
 
@@ -47,6 +48,16 @@ func (p *Playback) Stop() {
 	p.player.lock.Lock()
 	defer p.player.lock.Unlock()
 	p.stop()
+}
+
+// Hesitate lets it wait for a time, or for that time from now on when it waits already: somebody may have begun to
+// speak. It fades away within 10 ms, and goes on where it was.
+func (p *Playback) Hesitate(d time.Duration) {
+	p.player.lock.Lock()
+	defer p.player.lock.Unlock()
+	if !p.over {
+		p.wait.begin(d)
+	}
 }
 
 // Played returns how much was heard.
@@ -61,33 +72,36 @@ func (p *Playback) stop() {
 	if p.over {
 		return
 	}
-	p.over, p.fading = true, p.at > p.first || p.rounds > 0
+	p.over, p.fading = true, !p.wait.silent && (p.at > p.first || p.rounds > 0)
 	close(p.done)
 }
 
 // readFrame fills dst with what comes next, and reports whether that is anything.
 func (p *Playback) readFrame(dst Frame) bool {
-	if p.over && !p.fading {
+	if p.over && !p.fading || p.wait.waits() {
 		return false
 	}
 	if n := p.sound.Rate / framesPerSecond; n != len(dst) {
 		var native [maxFrame]int16
-		p.next(native[:n])
+		p.fill(native[:n])
 		p.rate.convert(dst, native[:n])
 	} else {
-		p.next(dst)
+		p.fill(dst)
 	}
-	if p.fading {
-		p.fading = false
-		fade(dst[:len(dst)/2], 1, 0)
-		clear(dst[len(dst)/2:])
-		return true
-	}
-	if p.at >= len(p.sound.Samples) {
+	if !p.over && p.at >= len(p.sound.Samples) {
 		p.over = true
 		close(p.done)
 	}
 	return true
+}
+
+// fill fills a frame of the sound's own rate.
+func (p *Playback) fill(dst []int16) {
+	if p.fading {
+		p.fading = false
+		p.wait.left = 1
+	}
+	clear(dst[p.wait.shape(dst, p.next):])
 }
 
 // next takes samples, at the sound's own rate.

@@ -1,6 +1,9 @@
 package media
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Queue is sound that waits to be heard: a bounded [Source] that somebody else fills.
 type Queue struct {
@@ -10,6 +13,7 @@ type Queue struct {
 	head    int
 	limit   int
 	paused  bool
+	wait    hesitation
 	played  uint64
 	convert converter
 }
@@ -39,8 +43,17 @@ func (q *Queue) Clear() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := len(q.samples) - q.head
-	q.samples, q.head = nil, 0
+	q.samples, q.head, q.wait = nil, 0, hesitation{}
 	return n
+}
+
+// Hesitate lets what waits to be heard wait longer, see [Playback.Hesitate].
+func (q *Queue) Hesitate(d time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.head < len(q.samples) {
+		q.wait.begin(d)
+	}
 }
 
 // Pause stops or resumes the queue; while it is paused it can be filled.
@@ -68,7 +81,7 @@ func (q *Queue) Played() uint64 {
 func (q *Queue) ReadFrame(dst Frame) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.paused || q.head == len(q.samples) {
+	if q.paused || q.head == len(q.samples) || q.wait.waits() {
 		return false
 	}
 	if n := q.rate / framesPerSecond; n != len(dst) {
@@ -82,8 +95,11 @@ func (q *Queue) ReadFrame(dst Frame) bool {
 }
 
 func (q *Queue) take(dst []int16) {
-	n := copy(dst, q.samples[q.head:])
-	clear(dst[n:])
-	q.head += n
-	q.played += uint64(n)
+	played := q.wait.shape(dst, func(dst []int16) {
+		n := copy(dst, q.samples[q.head:])
+		clear(dst[n:])
+		q.head += n
+		q.played += uint64(n)
+	})
+	clear(dst[played:])
 }

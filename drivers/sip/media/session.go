@@ -57,7 +57,8 @@ type Session struct {
 	done chan struct{}
 	wide atomic.Bool // the codec's sound is wideband
 
-	secure atomic.Pointer[secure] // nil while RTP is plain
+	secure atomic.Pointer[secure]         // nil while RTP is plain
+	early  atomic.Pointer[[]*overhearing] // replaced, never changed; nil while nobody overhears
 
 	mu      sync.Mutex
 	format  Format
@@ -178,8 +179,12 @@ func (s *Session) receive() {
 		if err != nil {
 			continue
 		}
-		if digit, ok := s.take(p, from, time.Now()); ok && s.opts.OnDigit != nil {
+		digit, isSound := s.take(p, from, time.Now())
+		if digit != 0 && s.opts.OnDigit != nil {
 			s.opts.OnDigit(digit)
+		}
+		if isSound {
+			s.overhear(p)
 		}
 	}
 }
@@ -190,8 +195,8 @@ const maxDatagram = 2048
 // datagramPool holds what short calls receive into; what is taken from a packet is copied.
 var datagramPool = sync.Pool{New: func() any { return new([maxDatagram]byte) }}
 
-// take sorts a packet and returns the key that it is the first to tell of.
-func (s *Session) take(p Packet, from netip.AddrPort, now time.Time) (digit byte, ok bool) {
+// take sorts a packet and returns the key that it is the first to tell of, or 0, and whether it is sound.
+func (s *Session) take(p Packet, from netip.AddrPort, now time.Time) (digit byte, isSound bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	isEvent := s.format.EventType != 0 && p.PayloadType == s.format.EventType
@@ -210,7 +215,9 @@ func (s *Session) take(p Packet, from netip.AddrPort, now time.Time) (digit byte
 	switch {
 	case isEvent:
 		s.jitter.Skip(p.Sequence)
-		return s.events.Put(p.Timestamp, p.Payload)
+		if digit, ok := s.events.Put(p.Timestamp, p.Payload); ok {
+			return digit, false
+		}
 	case p.PayloadType == comfortNoise:
 		level := uint8(faintNoise)
 		if len(p.Payload) > 0 {
@@ -219,6 +226,7 @@ func (s *Session) take(p Packet, from netip.AddrPort, now time.Time) (digit byte
 		s.jitter.Silence(p.Sequence, level)
 	case s.format.Receive:
 		s.jitter.Put(p, now)
+		return 0, true
 	}
 	return 0, false
 }

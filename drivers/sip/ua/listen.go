@@ -21,6 +21,10 @@ const (
 	idleTime  = maxExpires + 5*time.Minute
 	// writeTime is how long a connection may take nothing of what is sent.
 	writeTime = 10 * time.Second
+	// readBuffer is how many octets of UDP the system may keep for us, as far as it lets us: its own measure holds some
+	// 160 messages, and is full after 20 ms in which we had no processor while 2,400 calls a second came. What does not
+	// fit is lost, and comes again half a second later.
+	readBuffer = 4 << 20
 )
 
 // bind opens UDP and TCP at one port and, where that is set up, TLS at another. It returns what connections to
@@ -66,6 +70,9 @@ func (a *Agent) bindPlain() error {
 		a.port, a.host = at.Port, at.AddrPort().Addr().Unmap()
 		host, port, _ := net.SplitHostPort(a.opts.Listen)
 		if a.tcp, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(at.Port))); err == nil {
+			if conn, ok := a.udp.(*net.UDPConn); ok {
+				_ = conn.SetReadBuffer(readBuffer) // less is worse, and no reason not to begin
+			}
 			return nil
 		}
 		_ = a.udp.Close()

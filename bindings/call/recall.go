@@ -1,0 +1,322 @@
+package call
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/runtime"
+)
+
+// A call of the driver cloud outlives its session: the platform holds the line, and everything the session knows is a
+// function of its journal. So a call whose session is not here, because the process was restarted or because memory was
+// short, is rebuilt when the platform asks about it.
+
+// recall is a conversation that is being rebuilt.
+type recall struct {
+	done chan struct{}
+	conv *conversation
+	err  error
+}
+
+// sleeper is a call whose session hibernates.
+type sleeper struct {
+	key   key // the call's own; the others are further names for it
+	names []key
+	wake  runtime.Timer
+}
+
+// config is how the conversation's session is born. Only where the line is elsewhere can it be rebuilt.
+func (conv *conversation) config() runtime.SessionConfig {
+	c := runtime.SessionConfig{ID: conv.call.ID, Values: map[any]any{conversationKey{}: conv}}
+	if conv.lasts() {
+		c.Durable, c.Hibernate = true, conv.hibernate
+	}
+	return c
+}
+
+// known returns the conversation of a call that has begun, rebuilt if need be, or nil. The error says why a call that
+// has begun cannot go on.
+func (h *Handler) known(ctx context.Context, app string, ids ...string) (*conversation, error) {
+	if conv := h.find(app, ids...); conv != nil {
+		return conv, nil
+	}
+	if h.opts.Recall == nil {
+		return nil, nil
+	}
+	for _, id := range ids {
+		if id == "" {
+			continue
+		}
+		if conv, err := h.recall(ctx, key{app, id}); err != nil || conv != nil {
+			return conv, err
+		}
+	}
+	return nil, nil
+}
+
+// maybeAsked reports whether a call that seems new may have begun before.
+func (h *Handler) maybeAsked(c *call.Call) bool {
+	if time.Since(h.born) < h.opts.RecallAnswers {
+		return true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.asleep[key{c.App, c.ID}] != nil
+}
+
+// recall rebuilds a conversation: once, however many ask.
+func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
+	h.mu.Lock()
+	sleeping := h.asleep[k]
+	if sleeping != nil {
+		k = sleeping.key
+	}
+	if conv, ok := h.calls[k]; ok {
+		h.mu.Unlock()
+		return conv, nil
+	}
+	if sleeping == nil && h.ended.has(k) {
+		h.mu.Unlock()
+		return nil, nil
+	}
+	r, underway := h.recalled[k]
+	if !underway {
+		r = &recall{done: make(chan struct{})}
+		h.recalled[k] = r
+	}
+	h.mu.Unlock()
+	if underway {
+		select {
+		case <-r.done:
+			return r.conv, r.err
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	r.conv, r.err = h.rebuild(ctx, k)
+	h.mu.Lock()
+	delete(h.recalled, k)
+	if s := h.asleep[k]; s != nil {
+		if s.wake != nil {
+			s.wake.Stop()
+		}
+		for _, name := range s.names {
+			delete(h.asleep, name)
+			if r.conv != nil && name != k {
+				h.calls[name] = r.conv
+				r.conv.names = append(r.conv.names, name)
+			}
+		}
+	}
+	if r.conv != nil {
+		h.calls[k] = r.conv
+	}
+	h.mu.Unlock()
+	close(r.done)
+	if r.err != nil {
+		h.log.Error("a call could not be rebuilt from its journal", "app", k.app, "call", k.id, "error", r.err)
+	}
+	return r.conv, r.err
+}
+
+// rebuild returns nil when there is nothing to rebuild.
+func (h *Handler) rebuild(ctx context.Context, k key) (*conversation, error) {
+	app, ok := h.rt.App(k.app)
+	if !ok {
+		return nil, nil
+	}
+	entries, err := h.opts.Recall(ctx, k.app, k.id)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	rec, err := runtime.NewRecording(entries)
+	if err != nil || rec.App != k.app || rec.Ended() {
+		return nil, nil
+	}
+	c, err := firstCall(rec)
+	if err != nil || c == nil || c.Driver != hostedDriver {
+		return nil, err
+	}
+	conv := &conversation{handler: h, call: c, names: []key{k}, again: true}
+	cfg := conv.config()
+	if cfg.Version, err = app.Version(ctx, rec.Version); err != nil {
+		return nil, fmt.Errorf("version %.12s, which the call began with: %w", rec.Version, err)
+	}
+	began := time.Now()
+	if conv.session, err = app.Rebuild(cfg, rec); err != nil {
+		return nil, err
+	}
+	if err := conv.session.Resume(ctx, &player{conv}); err != nil {
+		return nil, err
+	}
+	conv.again = false
+	h.log.Info("a call goes on from its journal", "app", k.app, "call", k.id, "steps", len(rec.Entries), "took", time.Since(began).Round(time.Microsecond).String())
+	return conv, nil
+}
+
+// hibernate implements the session's [runtime.SessionConfig].Hibernate.
+func (conv *conversation) hibernate(wake time.Time) bool {
+	h := conv.handler
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if conv.busy.Load() > 0 || conv.grace != nil || conv.late || h.calls[conv.names[0]] != conv {
+		return false
+	}
+	s := &sleeper{key: conv.names[0], names: conv.names}
+	for _, name := range conv.names {
+		delete(h.calls, name)
+		h.asleep[name] = s
+	}
+	if !wake.IsZero() {
+		clock := conv.session.Clock()
+		s.wake = clock.AfterFunc(wake.Sub(clock.Now()), func() {
+			_, _ = h.recall(context.Background(), s.key) // what goes wrong is logged
+		})
+	}
+	conv.slept.Store(true)
+	return true
+}
+
+// fellAsleep reports whether a callback failed only because the session had just been laid to sleep.
+func fellAsleep(conv *conversation, err error) bool {
+	var fault *runtime.Fault
+	return err != nil && conv.slept.Load() && errors.As(err, &fault) && fault.Kind == runtime.FaultClosed
+}
+
+// told is a report that a conversation was told of before it was rebuilt.
+type told struct {
+	done chan struct{}
+	err  error
+}
+
+func (t *told) outcome(ctx context.Context) error {
+	select {
+	case <-t.done:
+		return t.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func reportKey(kind string, raw []byte) [sha256.Size]byte {
+	return sha256.Sum256(append([]byte(kind), raw...))
+}
+
+// player plays the inputs of a call's journal to its conversation.
+type player struct{ conv *conversation }
+
+var _ runtime.Player = (*player)(nil)
+
+// Plays implements runtime.Player.
+func (p *player) Plays(kind string) bool {
+	switch kind {
+	case "answer", "input", "event", "cdr":
+		return true
+	}
+	return false
+}
+
+// Play implements runtime.Player.
+func (p *player) Play(ctx context.Context, e runtime.Entry) (err error) {
+	ctx = context.WithoutCancel(ctx) // a callback of long ago ends with its session
+	conv := p.conv
+	switch e.Kind {
+	case "event":
+		ev := &call.Event{}
+		if err := json.Unmarshal(e.Outcome, ev); err != nil {
+			return notKept(e)
+		}
+		ev.Raw = e.Data
+		defer conv.tells("event", e.Data)(&err)
+		return conv.event(ctx, ev)
+	case "cdr":
+		r := &call.CDR{}
+		if err := json.Unmarshal(e.Outcome, r); err != nil {
+			return notKept(e)
+		}
+		r.Raw = e.Data
+		defer conv.tells("cdr", e.Data)(&err)
+		return conv.cdr(ctx, r)
+	}
+	c, err := callIn(e, conv.call.App)
+	if err != nil {
+		return err
+	}
+	if e.Kind == "answer" {
+		_, err = conv.answer(ctx, c)
+	} else {
+		var in inputEntry
+		if err := json.Unmarshal(e.Data, &in); err != nil {
+			return notKept(e)
+		}
+		_, err = conv.input(ctx, c, call.Input{Token: conv.tokenOf(in.N), Digits: in.Digits, Speech: in.Speech})
+	}
+	if err != nil && !isEnd(err) && !isClosed(err) {
+		conv.fail(err)
+	}
+	return nil
+}
+
+// tells notes that the conversation is told of a report, and what came of it.
+func (conv *conversation) tells(kind string, raw []byte) func(*error) {
+	if conv.told == nil {
+		conv.told = map[[sha256.Size]byte]*told{}
+	}
+	t := &told{done: make(chan struct{})}
+	conv.told[reportKey(kind, raw)] = t
+	return func(err *error) {
+		t.err = *err
+		close(t.done)
+	}
+}
+
+func isClosed(err error) bool {
+	var fault *runtime.Fault
+	return errors.As(err, &fault) && fault.Kind == runtime.FaultClosed
+}
+
+// tokenOf returns the token of the n-th continuation, or "". While the session is run again and rests only.
+func (conv *conversation) tokenOf(n int) string {
+	for token, next := range conv.continuations {
+		if next.n == n {
+			return token
+		}
+	}
+	return ""
+}
+
+// firstCall returns the call as the first of a recording's webhooks brought it; nil when there is none.
+func firstCall(rec *runtime.Recording) (*call.Call, error) {
+	for _, e := range rec.Entries {
+		if e.Kind == "answer" || e.Kind == "input" {
+			return callIn(e, rec.App)
+		}
+	}
+	return nil, nil
+}
+
+// callIn returns the call as a webhook brought it.
+func callIn(e runtime.Entry, app string) (*call.Call, error) {
+	var b broughtEntry
+	if err := json.Unmarshal(e.Outcome, &b); err != nil {
+		return nil, notKept(e)
+	}
+	c := &call.Call{
+		ID: b.ID, RequestID: b.RequestID, App: app, Driver: b.Driver, Direction: b.Direction, From: b.From, To: b.To,
+		Time: b.Time, ExtraParams: b.ExtraParams, StreamURL: b.StreamURL,
+	}
+	if b.InputURL != "" {
+		c.InputURL = func(token string) string { return strings.Replace(b.InputURL, noToken, token, 1) }
+	}
+	return c, nil
+}
+
+func notKept(e runtime.Entry) error {
+	return &runtime.Difference{Recorded: &e, Reason: "the journal does not say what came in: it was written by an older version"}
+}

@@ -1,0 +1,410 @@
+package call_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	goruntime "runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/piopiy/piopiyd/bindings"
+	bindcall "github.com/piopiy/piopiyd/bindings/call"
+	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
+	"github.com/piopiy/piopiyd/bindings/kv"
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/runtime"
+)
+
+// past is what a process left behind that ended without a word.
+type past struct {
+	entries []runtime.Entry
+	store   kv.Store
+}
+
+// lasting is open for calls that outlive the process: entries are what an earlier one recorded of call c1.
+func lasting(t *testing.T, p *past, scripts ...string) *desk {
+	t.Helper()
+	if p.store == nil {
+		p.store = kv.NewMemoryStore()
+	}
+	d := open(t, scripts[0], func(config *runtime.Config, o *bindcall.Options) {
+		var err error
+		if config.Modules, err = bindings.Standard(bindings.Options{KV: p.store, Fetch: outbound.Options{Allow: []string{"127.0.0.1"}}}); err != nil {
+			t.Fatal(err)
+		}
+		journal := config.Journal.(*runtime.MemoryJournal)
+		o.RecallAnswers = time.Minute
+		o.Recall = func(_ context.Context, _, id string) ([]runtime.Entry, error) {
+			if id != "c1" {
+				return nil, nil
+			}
+			return append(append([]runtime.Entry(nil), p.entries...), journal.Entries(id)...), nil
+		}
+	})
+	for _, s := range scripts[1:] {
+		d.save(s)
+	}
+	return d
+}
+
+// kill ends the process: what is left is what the journal holds.
+func (d *desk) kill(p *past) *past {
+	return &past{entries: append(append([]runtime.Entry(nil), p.entries...), d.journal.Entries("c1")...), store: p.store}
+}
+
+// counter is a web server that counts its requests.
+func counter(t *testing.T) (url string, hits *atomic.Int32) {
+	hits = &atomic.Int32{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"hits":%d}`, hits.Add(1))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, hits
+}
+
+const survivor = `
+	let heard = []
+	const born = Math.random()
+	exports.answer = async call => {
+		const { hits } = await (await fetch(URL)).json()
+		const n = await kv.increment('calls')
+		const first = await call.gather({ say: 'hits ' + hits + ' calls ' + n, maxDigits: 1 })
+		heard.push(first.digits)
+		const at = Date.now(), r = Math.random()
+		const second = await call.gather({ say: 'you pressed ' + heard, maxDigits: 2 })
+		heard.push(second.digits)
+		await kv.set('heard', heard)
+		await call.say(JSON.stringify({ heard, hits, n, same: at < Date.now() || at === Date.now(), born: born !== r }))
+	}
+	exports.event = (e, call) => { heard.push(e.status) }
+	exports.cdr = () => {}`
+
+func TestACallGoesOnAfterTheProcessWasKilled(t *testing.T) {
+	url, hits := counter(t)
+	script := strings.ReplaceAll(survivor, "URL", "'"+url+"'")
+	before := &past{}
+	d := lasting(t, before, script)
+	first := d.begin()
+	wrote(t, first, `[{"action":"speak","text":"hits 1 calls 1"},{"action":"input","action_url":"URL","max_digit":1,"timeout":5}]`)
+	d.happens(call.LegA, "c1", call.StatusAnswered, time.Time{})
+
+	// The new process has another version of the script; the call stays with its own.
+	after := d.kill(before)
+	d = lasting(t, after, script, `exports.answer = () => []`)
+	second := d.goOn(first, "7")
+	wrote(t, second, `[{"action":"speak","text":"you pressed answered,7"},{"action":"input","action_url":"URL","max_digit":2,"timeout":5}]`)
+
+	after = d.kill(after)
+	d = lasting(t, after, script)
+	third := d.goOn(second, "42")
+	wrote(t, third, `[{"action":"speak","text":"{\"heard\":[\"answered\",\"7\",\"42\"],\"hits\":1,\"n\":1,\"same\":true,\"born\":true}"},{"action":"hangup"}]`)
+	if hits.Load() != 1 {
+		t.Errorf("the script's request was made %d times", hits.Load())
+	}
+
+	// What was asked before is answered as it was.
+	again := d.goOn(second, "42")
+	if string(again.JSON) != string(third.JSON) {
+		t.Errorf("asked again it says %s", again.JSON)
+	}
+}
+
+// Wherever the process ends, the call ends up where it would have without that, and nothing is done twice.
+func TestKilledAnywhere(t *testing.T) {
+	scripts := map[string]string{
+		"verbs": survivor,
+		"documents": `
+			let n = 0
+			exports.answer = async () => { const { hits } = await (await fetch(URL)).json(); return [{ action: 'speak', text: 'hits ' + hits }, { action: 'input', action_url: one, max_digit: 1 }] }
+			async function one({ digits }) { n += await kv.increment('n'); return [{ action: 'speak', text: digits + n }, { action: 'input', action_url: two, max_digit: 1 }] }
+			async function two({ digits }) { await kv.update('u', u => (u ?? 0) + n); return [{ action: 'speak', text: digits + await kv.get('u') }] }
+			exports.cdr = () => {}`,
+		"timers": `
+			let ticks = 0
+			exports.answer = async call => {
+				const from = Date.now(), timer = setInterval(() => { ticks++; if (ticks === 3) { clearInterval(timer); kv.set('ticks', Date.now() - from) } }, 5)
+				await (await fetch(URL)).text()
+				const { digits } = await call.gather({ say: 'one' })
+				await new Promise(done => setTimeout(done, 5))
+				const more = await call.gather({ say: digits })
+				await call.say(more.digits + ' ' + ticks + ' ' + crypto.randomUUID().length)
+			}
+			exports.cdr = () => {}`,
+		"at once": `
+			exports.answer = async call => {
+				const [a, b, c] = await Promise.all([call.gather({ say: 'one' }), kv.increment('k'), (async () => { const r = await fetch(URL); let n = 0; for await (const piece of r.body) n += piece.length; return n })()])
+				call.say(a.digits + b + c)
+				const { digits } = await call.gather({ say: 'two' })
+				await call.say(digits)
+			}
+			exports.cdr = () => {}`,
+	}
+	for name, script := range scripts {
+		t.Run(name, func(t *testing.T) {
+			url, hits := counter(t)
+			script = strings.ReplaceAll(script, "URL", "'"+url+"'")
+			whole := &past{}
+			d := lasting(t, whole, script)
+			first := d.begin()
+			second := d.goOn(first, "1")
+			third := d.goOn(second, "2")
+			entries := d.journal.Entries("c1")
+			for cut := 1; cut < len(entries); cut++ {
+				kinds := kindsOf(entries[:cut])
+				wanted := hits.Load() // and one more, unless it is known what that brought
+				if slices.Contains(kinds, "answer") && !slices.Contains(kinds, "fetch") {
+					wanted++
+				}
+				if unsafe(entries[:cut]) {
+					continue // the script is told; see TestInterrupted
+				}
+				d := lasting(t, &past{entries: entries[:cut]}, script)
+				_, err := d.back(token(t, first), "1")
+				for hits.Load() < wanted {
+					goruntime.Gosched()
+				}
+				if err != nil { // it was killed before the first reply
+					if !errors.Is(err, call.ErrNoContinuation) {
+						t.Fatalf("killed after entry %d of %v: %v", cut, kindsOf(entries), err)
+					}
+					continue
+				}
+				got, err := d.back(token(t, second), "2")
+				if err != nil || got.Fault != nil {
+					t.Fatalf("killed after entry %d (%s): %v, fault %v", cut, entries[cut-1].Kind, err, got.Fault)
+				}
+				// Values that a lost store would have given are not the point here.
+				if plain := digitless(string(got.JSON)); plain != digitless(string(third.JSON)) {
+					t.Errorf("killed after entry %d (%s) it ends with %s, else with %s", cut, entries[cut-1].Kind, got.JSON, third.JSON)
+				}
+				if n := hits.Load(); n != wanted {
+					t.Errorf("killed after entry %d (%s): %d requests instead of %d", cut, entries[cut-1].Kind, n, wanted)
+				}
+			}
+		})
+	}
+}
+
+// unsafe reports whether something that must not be done twice was under way.
+func unsafe(entries []runtime.Entry) bool {
+	under := map[uint64]bool{}
+	for _, e := range entries {
+		if e.Op != 0 {
+			under[e.Op] = !under[e.Op] && !strings.Contains(string(e.Data), `"GET"`) && !strings.Contains(string(e.Data), `"op":"get"`) && !strings.Contains(string(e.Data), `"step":"read"`)
+		}
+	}
+	for _, is := range under {
+		if is {
+			return true
+		}
+	}
+	return false
+}
+
+func kindsOf(entries []runtime.Entry) (kinds []string) {
+	for _, e := range entries {
+		kinds = append(kinds, e.Kind)
+	}
+	return kinds
+}
+
+func digitless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// What was under way when the process ended may have happened: it is not done again, and the script is told.
+func TestInterrupted(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var hits atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if hits.Add(1) == 1 {
+			close(entered)
+		}
+		<-leave
+	}))
+	defer server.Close()
+	defer close(leave)
+	script := `exports.answer = async call => {
+		const { digits } = await call.gather({ say: 'press' })
+		try { await fetch('` + server.URL + `', { method: 'POST' }) } catch (e) { await call.say(digits + ' ' + e.name) }
+	}
+	exports.cdr = () => {}`
+	before := &past{}
+	d := lasting(t, before, script)
+	first := d.begin()
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() {
+		_, err := d.handler.Input(ctx, cloudCall("c1"), call.Input{Token: token(t, first), Digits: "5"})
+		gone <- err
+	}()
+	<-entered
+	after := d.kill(before)
+	cancel()
+	if err := <-gone; err == nil {
+		t.Error("the request cannot have been answered")
+	}
+
+	d = lasting(t, after, script)
+	wrote(t, d.goOn(first, "5"), `[{"action":"speak","text":"5 InterruptedError"},{"action":"hangup"}]`)
+	if hits.Load() != 1 {
+		t.Errorf("%d requests", hits.Load())
+	}
+}
+
+// A journal that does not fit stops the call at the first step that differs, and the caller meets the fault policy.
+func TestADivergenceIsNeverAGuess(t *testing.T) {
+	script := `exports.answer = async call => { await kv.increment('n'); await call.gather({ say: 'press' }); await call.say('bye') }
+	exports.cdr = () => {}`
+	before := &past{}
+	d := lasting(t, before, script)
+	first := d.begin()
+	good := d.kill(before).entries
+	for name, tt := range map[string]struct {
+		change func([]runtime.Entry) []runtime.Entry
+		want   string
+	}{
+		"another word": {func(e []runtime.Entry) []runtime.Entry {
+			for i := range e {
+				e[i].Data = json.RawMessage(strings.ReplaceAll(string(e[i].Data), `[{"say":"press"}]`, `[{"say":"speak"}]`))
+			}
+			return e
+		}, `differs at step 5: recorded was verb {"verb":"gather","with":[{"say":"speak"}]}, now there is verb {"verb":"gather","with":[{"say":"press"}]}`},
+		"a gap": {func(e []runtime.Entry) []runtime.Entry {
+			e[3] = runtime.Entry{Seq: 4, Time: e[3].Time, Kind: "gap", Data: json.RawMessage(`{"missing":1}`)}
+			return e
+		}, "cannot go on at step 4: entries are missing"},
+		"something that did not happen": {func(e []runtime.Entry) []runtime.Entry {
+			return append(e, runtime.Entry{Seq: uint64(len(e) + 1), Time: e[len(e)-1].Time, Kind: "log", Data: json.RawMessage(`{}`)})
+		}, "recorded was log {}, now there is nothing"},
+		"an outcome cut short": {func(e []runtime.Entry) []runtime.Entry {
+			for i := range e {
+				if e[i].Kind == "kv" {
+					e[i].Outcome = e[i].Outcome[:4]
+				}
+			}
+			return e
+		}, "unexpected end of JSON input"},
+		"a version that is gone": {func(e []runtime.Entry) []runtime.Entry {
+			e[0].Data = json.RawMessage(strings.Replace(string(e[0].Data), `"version":"`, `"version":"0`, 1))
+			return e
+		}, "no such version"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := lasting(t, &past{entries: tt.change(append([]runtime.Entry(nil), good...))}, script)
+			reply, err := d.back(token(t, first), "1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reply.Fault == nil || !strings.Contains(reply.Fault.Error(), tt.want) {
+				t.Errorf("the fault is %v, want %q", reply.Fault, tt.want)
+			}
+			if n := d.rt.SessionCount(); n != 0 {
+				t.Errorf("%d sessions are left", n)
+			}
+		})
+	}
+}
+
+// An event that was being delivered when the process ended is delivered once more: the script hears of it once.
+func TestAReportThatTheJournalHasIsNotToldAgain(t *testing.T) {
+	script := `let n = 0
+	exports.answer = async call => { await call.gather({ say: 'press' }); await call.say('events ' + n) }
+	exports.event = () => { n++ }
+	exports.cdr = () => {}`
+	before := &past{}
+	d := lasting(t, before, script)
+	first := d.begin()
+	d.happens(call.LegA, "c1", call.StatusAnswered, time.Time{})
+	d = lasting(t, d.kill(before), script)
+	d.happens(call.LegA, "c1", call.StatusAnswered, time.Time{})
+	wrote(t, d.goOn(first, "1"), `[{"action":"speak","text":"events 1"},{"action":"hangup"}]`)
+}
+
+// A session that rests gives its memory back, and wakes where it was.
+func TestHibernation(t *testing.T) {
+	script := `const seen = []
+	exports.answer = async call => {
+		seen.push(await kv.increment('n'))
+		for (const word of ['one', 'two', 'three']) seen.push((await call.gather({ say: word })).digits)
+		await call.say(seen.join())
+	}
+	exports.event = e => { seen.push(e.status) }
+	exports.cdr = () => {}`
+	d := lasting(t, &past{}, script)
+	reply := d.begin()
+	for _, key := range []string{"1", "2", "3"} {
+		for _, s := range d.rt.Sessions() {
+			s.Hibernate()
+			<-s.Done()
+		}
+		if n := d.rt.SessionCount(); n != 0 {
+			t.Fatalf("%d sessions are awake", n)
+		}
+		if key == "2" { // by another of its names
+			e := &call.Event{App: "app", Driver: "cloud", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
+			if err := d.handler.Event(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		reply = d.goOn(reply, key)
+	}
+	wrote(t, reply, `[{"action":"speak","text":"1,1,answered,2,3"},{"action":"hangup"}]`)
+	if kinds := strings.Join(d.kinds("c1"), " "); strings.Count(kinds, "start") != 1 || strings.Contains(kinds, " end") {
+		t.Errorf("the journal holds %s", kinds)
+	}
+}
+
+// A timer wakes a session that hibernates.
+func TestATimerWakesASleeper(t *testing.T) {
+	done := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(done) }))
+	defer server.Close()
+	d := lasting(t, &past{}, `exports.answer = async call => {
+		setTimeout(() => fetch('`+server.URL+`'), 50)
+		await call.gather({ say: 'press' })
+	}
+	exports.cdr = () => {}`)
+	d.begin()
+	for _, s := range d.rt.Sessions() {
+		s.Hibernate()
+		<-s.Done()
+	}
+	<-done
+}
+
+// Sessions that wait for something outside, or for audio, stay awake.
+func TestWhoDoesNotHibernate(t *testing.T) {
+	leave := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-leave }))
+	defer server.Close()
+	defer close(leave)
+	d := lasting(t, &past{}, `exports.answer = async call => {
+		const slow = fetch('`+server.URL+`').catch(() => {})
+		await call.gather({ say: 'press' })
+		await slow
+	}
+	exports.cdr = () => {}`)
+	d.begin()
+	for _, s := range d.rt.Sessions() {
+		s.Hibernate()
+		barrier := make(chan struct{})
+		s.Post(func() error { close(barrier); return nil })
+		<-barrier
+	}
+	if n := d.rt.SessionCount(); n != 1 {
+		t.Errorf("%d sessions are awake", n)
+	}
+}
