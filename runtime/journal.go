@@ -72,6 +72,13 @@ func (j *MemoryJournal) Append(app, session string, entries []Entry) error {
 	return nil
 }
 
+// Sessions returns the names of the sessions that are remembered, the oldest first.
+func (j *MemoryJournal) Sessions() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return append([]string(nil), j.order...)
+}
+
 // Entries returns what a session has recorded so far, in order.
 func (j *MemoryJournal) Entries(session string) []Entry {
 	j.mu.Lock()

@@ -66,6 +66,8 @@ func (r *Recording) Ended() bool {
 type Difference struct {
 	// Recorded and Replayed are what was recorded and what came instead; nil where there was nothing.
 	Recorded, Replayed *Entry
+	// Step is the number of the entry that the replay had come to; 0 at its end.
+	Step uint64
 	// Reason says why the replay cannot go on, where it is not the two.
 	Reason string
 }
@@ -83,8 +85,8 @@ func (d *Difference) Error() string {
 		return text
 	}
 	at := ""
-	if d.Recorded != nil {
-		at = fmt.Sprintf(" at step %d", d.Recorded.Seq)
+	if d.Step != 0 {
+		at = fmt.Sprintf(" at step %d", d.Step)
 	}
 	if d.Reason != "" {
 		return fmt.Sprintf("the replay cannot go on%s: %s", at, d.Reason)
@@ -146,7 +148,7 @@ func (s *Session) Compare(ctx context.Context, play Player, shown func(Entry) (t
 	err := p.run(ctx, play)
 	if err == nil {
 		if e := p.expected(); e != nil {
-			err = &Difference{Recorded: e}
+			err = p.located(&Difference{Recorded: e})
 		}
 	}
 	p.close("replayed")
@@ -172,7 +174,7 @@ type replay struct {
 	at       int                        // the next entry that counts
 	input    int                        // where only some count: the next one to look at for inputs
 	beyond   bool                       // the session does what is not in its journal any more
-	failed   error
+	failed   *Difference
 
 	operations map[uint64]*operation // under way, by their numbers in the recording
 	asked      map[uint64]bool       // numbers that have been given to operations, where only some entries count
@@ -184,14 +186,28 @@ type replay struct {
 	done    chan error    // one of them has settled
 }
 
-func (p *replay) fail(err error) {
+func (p *replay) fail(d *Difference) {
 	if p.failed == nil {
-		p.failed = err
+		p.failed = p.located(d)
 	}
+}
+
+// located says where the replay has come to.
+func (p *replay) located(d *Difference) *Difference {
+	if i, more := p.next(); d.Recorded != nil {
+		d.Step = d.Recorded.Seq
+	} else if more {
+		d.Step = p.recorded[i].Seq
+	}
+	return d
 }
 
 // met takes an entry that the session writes and reports whether it is in the journal already.
 func (p *replay) met(e Entry) bool {
+	if p.at == 0 { // the session is born, perhaps on another version
+		p.at++
+		return true
+	}
 	if p.shown != nil {
 		p.compare(e)
 		return true
@@ -316,7 +332,7 @@ func (p *replay) feed(ctx context.Context, play Player, e Entry) error {
 	op := p.operations[e.Op]
 	switch {
 	case e.Kind == "gap" || e.Kind == "journal_full":
-		return &Difference{Recorded: &e, Reason: "entries are missing"}
+		return p.located(&Difference{Recorded: &e, Reason: "entries are missing"})
 	case e.Op != 0 && op != nil && op.kind != e.Kind:
 		delete(p.operations, e.Op)
 		return p.finish(op, e.Outcome)
@@ -330,7 +346,7 @@ func (p *replay) feed(ctx context.Context, play Player, e Entry) error {
 			return err
 		}
 	case p.shown == nil:
-		return &Difference{Recorded: &e}
+		return p.located(&Difference{Recorded: &e})
 	case e.Op != 0 && !p.seen[e.Op]:
 		p.seen[e.Op] = true
 	case e.Op != 0:
@@ -373,7 +389,7 @@ func (p *replay) trouble(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case p.s.ended && p.shown == nil:
-		return &Difference{Reason: "the session ended"}
+		return p.located(&Difference{Reason: "the session ended"})
 	}
 	return nil
 }

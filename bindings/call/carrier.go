@@ -60,10 +60,17 @@ type verbEntry struct {
 	Verb    string          `json:"verb"`
 	With    json.RawMessage `json:"with,omitempty"`
 	Attempt int             `json:"attempt,omitempty"`
+	Digits  string          `json:"digits,omitempty"`
+	Speech  string          `json:"speech,omitempty"`
 	Error   string          `json:"error,omitempty"`
 }
 
 func (t task) entry() verbEntry { return verbEntry{Verb: t.verb, With: t.with, Attempt: t.attempt} }
+
+func (e verbEntry) gathered(got call.Gathered, err error) verbEntry {
+	e.Digits, e.Speech = got.Digits, got.Speech
+	return e.ended(err)
+}
 
 func (e verbEntry) ended(err error) verbEntry {
 	e.With = nil

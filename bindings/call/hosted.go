@@ -134,7 +134,7 @@ func (h *hosted) ask(of task, g call.Gather, took func(call.Gathered, error)) {
 	t := &turn{verb: "gather", do: gathers(g)}
 	t.end = func(err error, then func()) {
 		h.s.Next(func() error {
-			h.s.Record("verb_end", of.entry().ended(err))
+			h.s.Record("verb_end", of.entry().gathered(t.got, err))
 			took(t.got, err)
 			if then != nil {
 				h.after(then)

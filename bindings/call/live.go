@@ -67,7 +67,7 @@ func (l *live) ask(t task, g call.Gather, took func(call.Gathered, error)) {
 			l.turns.take(begin)
 		},
 		Do:   func(ctx context.Context) (call.Gathered, error) { return l.control.Gather(ctx, g) },
-		Note: func(_ call.Gathered, err error) any { return t.entry().ended(err) },
+		Note: func(got call.Gathered, err error) any { return t.entry().gathered(got, err) },
 		Value: func(got call.Gathered, err error) (goja.Value, error) {
 			took(got, err)
 			l.turns.next()

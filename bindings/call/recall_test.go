@@ -39,6 +39,7 @@ func lasting(t *testing.T, p *past, scripts ...string) *desk {
 		if config.Modules, err = bindings.Standard(bindings.Options{KV: p.store, Fetch: outbound.Options{Allow: []string{"127.0.0.1"}}}); err != nil {
 			t.Fatal(err)
 		}
+		config.Modules = append(config.Modules, bindcall.NewCalls(bindcall.CallsOptions{}))
 		journal := config.Journal.(*runtime.MemoryJournal)
 		o.RecallAnswers = time.Minute
 		o.Recall = func(_ context.Context, _, id string) ([]runtime.Entry, error) {

@@ -20,6 +20,8 @@ type backend interface {
 	Rollback(ctx context.Context, app, id string) (server.Version, error)
 	Calls(ctx context.Context, app string, limit int) ([]server.Call, error)
 	Timeline(ctx context.Context, id string, follow bool) iter.Seq2[server.Entry, error]
+	// Journal is Timeline as it stands, with what only a replay needs.
+	Journal(ctx context.Context, id string) ([]server.Entry, error)
 	Close() error
 }
 

@@ -183,19 +183,30 @@ func (c *client) Timeline(ctx context.Context, id string, follow bool) iter.Seq2
 			c.follow(ctx, path+"?follow=1", yield)
 			return
 		}
-		var body struct {
-			Entries []server.Entry `json:"entries"`
-		}
-		if err := c.get(ctx, path, &body); err != nil {
+		entries, err := c.entries(ctx, path)
+		if err != nil {
 			yield(server.Entry{}, err)
 			return
 		}
-		for _, e := range body.Entries {
+		for _, e := range entries {
 			if !yield(e, nil) {
 				return
 			}
 		}
 	}
+}
+
+// Journal implements backend.
+func (c *client) Journal(ctx context.Context, id string) ([]server.Entry, error) {
+	return c.entries(ctx, "/api/calls/"+url.PathEscape(id)+"/timeline?outcomes=1")
+}
+
+func (c *client) entries(ctx context.Context, path string) ([]server.Entry, error) {
+	var body struct {
+		Entries []server.Entry `json:"entries"`
+	}
+	err := c.get(ctx, path, &body)
+	return body.Entries, err
 }
 
 // follow reads server-sent events (HTML standard, section 9.2).

@@ -99,6 +99,17 @@ func (o *offline) Timeline(ctx context.Context, id string, _ bool) iter.Seq2[ser
 	return callsView{o.journal, &call.Live{}}.Timeline(ctx, id, false)
 }
 
+// Journal implements backend.
+func (o *offline) Journal(ctx context.Context, id string) (all []server.Entry, err error) {
+	for e, err := range o.Timeline(ctx, id, false) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
 // Close implements backend.
 func (o *offline) Close() error {
 	if o.runtime != nil {

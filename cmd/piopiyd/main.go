@@ -45,6 +45,7 @@ type commands struct {
 	Run      runCommand      `cmd:"" help:"Call a function that a script exports, such as one that places a call, and print its result."`
 	Calls    callsCommand    `cmd:"" help:"List recent calls."`
 	Timeline timelineCommand `cmd:"" help:"Show the journal of a call: all that entered and left the script."`
+	Replay   replayCommand   `cmd:"" help:"Run recorded calls again with today's scripts, or edited ones, and show what callers would have met otherwise."`
 	Versions versionsCommand `cmd:"" help:"List the apps and their live versions, or the versions of one app."`
 	Rollback rollbackCommand `cmd:"" help:"Make an earlier version of an app live again."`
 	Show     configCommand   `cmd:"" name:"config" help:"Print the configuration in force, with secrets masked."`

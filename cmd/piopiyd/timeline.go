@@ -122,7 +122,7 @@ const maxText = 300
 func describe(e server.Entry) string {
 	var d struct {
 		From, To, Digits, Speech, Continuation, State, Reason, Error, Warning, Status, Leg, Callback string
-		Call                                                                                         json.RawMessage
+		Call, With                                                                                   json.RawMessage
 		Missing                                                                                      int
 		Position                                                                                     struct {
 			File         string
@@ -154,10 +154,15 @@ func describe(e server.Entry) string {
 	case "end":
 		return "the session ends: " + d.Reason
 	case "verb":
-		return d.Verb
+		return describeVerb(d.Verb, d.With)
 	case "verb_end":
-		if d.Error != "" {
+		switch {
+		case d.Error != "":
 			return d.Verb + " failed: " + d.Error
+		case d.Digits != "":
+			return d.Verb + " gets the digits " + d.Digits
+		case d.Speech != "":
+			return d.Verb + " gets the words “" + d.Speech + "”"
 		}
 		return d.Verb + " is done"
 	case "line":
@@ -196,6 +201,12 @@ func describe(e server.Entry) string {
 		}
 	}
 	return compact(e.Data)
+}
+
+// describeVerb shows a verb as its script called it.
+func describeVerb(verb string, with json.RawMessage) string {
+	arguments := strings.TrimSuffix(strings.TrimPrefix(compact(with), "["), "]")
+	return verb + "(" + arguments + ")"
 }
 
 // describePCMO names a document's actions, with what is said or played.

@@ -1,0 +1,116 @@
+package call
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/runtime"
+)
+
+// Replayed is what came of running a recorded call again.
+type Replayed struct {
+	// App and Version are what the call ran; Now is the version it was run with.
+	App, Version, Now string
+	// Began is when the call began; Lasted how long its session was recorded.
+	Began  time.Time
+	Lasted time.Duration
+	// Met are the recorded steps that the caller met, and the answers he gave, as far as the replay met the same.
+	Met []runtime.Entry
+	// Difference is the first difference in what the caller would have met; nil when there is none.
+	Difference *runtime.Difference
+}
+
+// Open reports whether nobody knows if the caller would have met the same: the replay had to stop.
+func (r *Replayed) Open() bool { return r.Difference != nil && r.Difference.Reason != "" }
+
+// Replay runs a recorded call again, in the recorded time and with the recorded answers to whatever its script asks, on
+// the app's current version. Nothing reaches the world. entries are the call's journal. An error says that they hold no
+// call that could be run again.
+func (h *Handler) Replay(ctx context.Context, entries []runtime.Entry) (*Replayed, error) {
+	rec, err := runtime.NewRecording(entries)
+	if err != nil {
+		return nil, err
+	}
+	app, ok := h.rt.App(rec.App)
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", call.ErrNoApp, rec.App)
+	}
+	c, err := firstCall(rec)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		return nil, errors.New("the call's script was only told of what had happened: there is nothing that the caller met")
+	}
+	conv := &conversation{handler: h, call: c, names: []key{{c.App, c.ID}}, again: true}
+	cfg := runtime.SessionConfig{ID: c.ID, Values: map[any]any{conversationKey{}: conv}}
+	if conv.session, err = app.Rebuild(cfg, rec); err != nil {
+		return nil, err
+	}
+	last := rec.Entries[len(rec.Entries)-1]
+	r := &Replayed{
+		App: rec.App, Version: rec.Version, Now: conv.session.Version().ID(),
+		Began: rec.Entries[0].Time, Lasted: last.Time.Sub(rec.Entries[0].Time),
+	}
+	shown := steps(c.Driver)
+	err = conv.session.Compare(ctx, &player{conv}, shown)
+	if err != nil && !errors.As(err, &r.Difference) {
+		return nil, err
+	}
+	r.Met = met(rec.Entries, r.Difference, shown)
+	return r, nil
+}
+
+// met returns the steps before the difference, and what the caller answered in between.
+func met(entries []runtime.Entry, d *runtime.Difference, shown func(runtime.Entry) (string, bool)) (list []runtime.Entry) {
+	for _, e := range entries {
+		if d != nil && d.Step != 0 && e.Seq >= d.Step {
+			break
+		}
+		if _, counts := shown(e); counts || e.Kind == "input" || e.Kind == "verb_end" && answered(e) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// answered reports whether the end of a verb says something of the caller.
+func answered(e runtime.Entry) bool {
+	var v verbEntry
+	return json.Unmarshal(e.Data, &v) == nil && (v.Verb == "gather" || v.Verb == "dial" || v.Verb == "record" || v.Error != "")
+}
+
+// steps says which entries of a journal are what a caller meets, and what of them counts. Where documents are all that
+// reaches a call they are what counts, not the verbs that wrote them.
+func steps(driver string) func(runtime.Entry) (string, bool) {
+	return func(e runtime.Entry) (string, bool) {
+		switch e.Kind {
+		case "verb":
+			return "verb " + canonical(e.Data), driver != hostedDriver
+		case "pcmo":
+			return "pcmo " + canonical(e.Data), true
+		case "policy":
+			return "the fault policy", true // whatever the fault was
+		}
+		return "", false
+	}
+}
+
+// inputAddress is the address of a continuation, which is another one in every session and at every base URL.
+var inputAddress = regexp.MustCompile(`"[a-z]+://[^"]*/input/[a-z2-7]{24}"`)
+
+// canonical is JSON with its members in one order, and without what is another in every session.
+func canonical(raw json.RawMessage) string {
+	var v any
+	if json.Unmarshal(raw, &v) == nil {
+		if ordered, err := json.Marshal(v); err == nil {
+			raw = ordered
+		}
+	}
+	return inputAddress.ReplaceAllString(string(raw), `"input"`)
+}
