@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/dop251/goja"
@@ -82,9 +82,7 @@ func (s *Session) wait(ctx context.Context, cb *callback, start func() (goja.Val
 
 // wake gives the waiting caller his share of work back, before he runs: time must not pass in between.
 func (cb *callback) wake() {
-	if cb.awake.CompareAndSwap(false, true) {
-		cb.session.beginWork()
-	}
+	cb.awake.Do(cb.session.beginWork)
 }
 
 // HasExport reports whether the session's version exports a function of that name.
@@ -100,7 +98,7 @@ type callback struct {
 	timer   Timer
 	err     error
 	isDone  bool
-	awake   atomic.Bool
+	awake   sync.Once
 	done    chan struct{}
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // A session is a function of its journal: of the inputs in there, in their order and at their times. So it can be run
@@ -278,12 +279,12 @@ func (p *replay) began(op *operation) {
 		p.operations[e.Op] = op
 		return
 	}
-	p.fail(&Difference{Reason: fmt.Sprintf("the script asks for what the recorded call did not, so nobody knows the answer: %s %s", op.kind, op.asks)})
+	p.fail(&Difference{Reason: fmt.Sprintf("the script asks for what the recorded call did not, so nobody knows the answer: %s %s", strings.TrimSuffix(op.kind, "_begin"), op.asks)})
 }
 
 func (p *replay) finish(op *operation, kept json.RawMessage) error {
 	if len(kept) == 0 {
-		p.fail(&Difference{Reason: fmt.Sprintf("the outcome of %s %s was too large to be kept", op.kind, op.asks)})
+		p.fail(&Difference{Reason: fmt.Sprintf("the outcome of %s %s was too large to be kept", strings.TrimSuffix(op.kind, "_begin"), op.asks)})
 		return nil
 	}
 	return op.end(kept)
