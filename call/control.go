@@ -69,6 +69,9 @@ func (c *Control) Call() *Call { return c.r.current() }
 // Done is closed when the call has ended.
 func (c *Control) Done() <-chan struct{} { return c.over }
 
+// Err returns nil while the call lasts, and then how it ended: a [*HangupError].
+func (c *Control) Err() error { return c.endedOr(nil) }
+
 // State returns how the call stands.
 func (c *Control) State() State {
 	c.mu.Lock()
@@ -85,10 +88,8 @@ func (c *Control) change(f func(*State)) {
 
 // Hangup ends the call.
 func (c *Control) Hangup(e Ending) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ended {
-		return ErrOver
+	if err := c.Err(); err != nil {
+		return err
 	}
 	c.r.end(&HangupError{By: e.By, Cause: e.Cause})
 	return nil
@@ -96,11 +97,11 @@ func (c *Control) Hangup(e Ending) error {
 
 // Perform lets a document take the place of what is performed, or of what is being decided.
 func (c *Control) Perform(doc []pcmo.Action) error {
+	if err := c.Err(); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ended {
-		return ErrOver
-	}
 	c.replace(doc)
 	return nil
 }
@@ -352,10 +353,8 @@ func (c *Control) close(e Ending) {
 
 // controls is what the line can do beside what is performed.
 func (c *Control) controls(verb string) (Controls, error) {
-	select {
-	case <-c.over:
-		return nil, ErrOver
-	default:
+	if err := c.Err(); err != nil {
+		return nil, err
 	}
 	if line, ok := c.r.line.(Controls); ok {
 		return line, nil

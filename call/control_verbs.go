@@ -57,11 +57,8 @@ func (c *Control) parties(ctx context.Context, verb string, to Leg, do func(cont
 	}
 	other := c.linkedWith()
 	switch {
-	case other == nil && to == LegB && c.State().Status != StatusBridged:
-		if _, over := c.ending(); !over {
-			return &StateError{Verb: verb, Reason: StateNotConnected}
-		}
-		fallthrough
+	case other == nil && to == LegB && c.State().Status != StatusBridged && c.Err() == nil:
+		return &StateError{Verb: verb, Reason: StateNotConnected}
 	case other == nil:
 		return on(c, to)
 	case to == LegA:
@@ -95,7 +92,7 @@ func (c *Control) Refer(ctx context.Context, to Target) error {
 func (c *Control) beside(ctx context.Context, verb string, do func(context.Context, Controls) error) error {
 	line, err := c.controls(verb)
 	if err != nil {
-		return c.endedOr(err)
+		return err
 	}
 	if c.State().Answered.IsZero() {
 		return c.endedOr(&StateError{Verb: verb, Reason: StateNotAnswered})
@@ -113,7 +110,7 @@ func (c *Control) beside(ctx context.Context, verb string, do func(context.Conte
 func (c *Control) Join(ctx context.Context, room string, o JoinOptions) error {
 	line, err := c.controls("conference")
 	if err != nil {
-		return c.endedOr(err)
+		return err
 	}
 	return c.verb(ctx, func() error {
 		if err := c.r.answer(); err != nil {

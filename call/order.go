@@ -48,8 +48,8 @@ func (p *Performer) Originate(ctx context.Context, c *Call, line OutgoingLine, o
 	if err := line.Ring(r.life, ringing); err != nil {
 		return r.finish(endingOf(err))
 	}
-	r.answered = true
-	r.callAnswered()
+	r.noteAnswered()
+	r.reportAnswered()
 	if o.MaxDuration > 0 {
 		limit := r.clock.AfterFunc(o.MaxDuration, func() {
 			r.end(&HangupError{By: SidePlatform, Cause: CauseTimeLimit})

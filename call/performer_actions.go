@@ -13,14 +13,42 @@ const voicemailLimit = 10 * time.Minute
 // answer answers the call, once, and opens the streams that waited for it. Whatever needs the caller's ear or
 // voice answers; bridge and connect do when their target does.
 func (r *performance) answer() error {
-	if r.answered {
-		return nil
-	}
-	if err := r.line.Answer(r.ctx); err != nil {
+	fresh, err := r.pickUp()
+	if err != nil || !fresh {
 		return err
 	}
+	return r.tellAnswered()
+}
+
+// pickUp answers the call without telling of it, and reports whether that had not been done.
+func (r *performance) pickUp() (fresh bool, err error) {
+	if r.answered {
+		return false, nil
+	}
+	if err := r.line.Answer(r.ctx); err != nil {
+		return false, err
+	}
+	r.noteAnswered()
+	return true, nil
+}
+
+// noteAnswered notes that leg a has answered.
+func (r *performance) noteAnswered() {
 	r.answered = true
-	r.callAnswered()
+	at := r.clock.Now()
+	r.mu.Lock()
+	r.answerAt = at
+	r.mu.Unlock()
+	r.control.change(func(s *State) {
+		if s.Answered = at; s.Status != StatusBridged {
+			s.Status = StatusAnswered
+		}
+	})
+}
+
+// tellAnswered tells that leg a has answered, and opens the streams that waited for it.
+func (r *performance) tellAnswered() error {
+	r.reportAnswered()
 	for _, a := range r.waiting {
 		if err := r.openStream(a); err != nil {
 			return err
@@ -28,16 +56,6 @@ func (r *performance) answer() error {
 	}
 	r.waiting = nil
 	return nil
-}
-
-// callAnswered tells that leg a has answered.
-func (r *performance) callAnswered() {
-	r.reportAnswered()
-	r.control.change(func(s *State) {
-		if s.Answered = r.answerAt; s.Status != StatusBridged {
-			s.Status = StatusAnswered
-		}
-	})
 }
 
 func (r *performance) setBridged(bridged bool) {

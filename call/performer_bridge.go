@@ -121,9 +121,12 @@ func (r *performance) ring(b ringing, targets []Target) (*conversation, error) {
 		return nil, err
 	}
 	leg := legs[winner]
-	r.setBridged(true) // before anybody is told: who hears of it may speak into the conversation
+	fresh, err := r.pickUp()
+	r.setBridged(true) // before anybody is told, as the above: who hears of it may speak into the conversation
 	r.legProgress(leg, StatusBridged)
-	err = r.answer()
+	if err == nil && fresh {
+		err = r.tellAnswered()
+	}
 	if err == nil && b.record != nil {
 		err = r.line.Record(r.ctx, *b.record)
 	}

@@ -79,7 +79,6 @@ func (r *report) callProgress(s Status) {
 func (r *report) reportAnswered() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.answerAt = r.clock.Now()
 	r.event(leg{LegA, r.call.ID, r.call.From, r.call.To}, StatusAnswered, "", nil)
 }
 

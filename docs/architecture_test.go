@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"config":                  {"runtime", "bindings/fetch/outbound"},     // for their defaults
 	"stdlib":                  {},
 	"scripts":                 {},
+	"scripts/realtimetest":    {"audio"},
 	"docs":                    {},
 	"bench":                   {"."},
 	"cmd":                     {"."},

@@ -17,6 +17,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"github.com/piopiy/piopiyd/bindings"
 	bindcall "github.com/piopiy/piopiyd/bindings/call"
 	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
@@ -48,13 +50,25 @@ func pages(t *testing.T) []string {
 // Every block is of a kind that some test looks at.
 func TestBlocks(t *testing.T) {
 	for _, page := range pages(t) {
+		before := ""
 		for _, b := range read(t, page) {
 			if len(b.Notes) == 1 && strings.HasPrefix(b.Notes[0], "for Node: ") {
 				continue // no call script; the file named runs it
 			}
-			if len(b.Notes) == 1 && strings.HasPrefix(b.Notes[0], "tests of ") {
-				t.Run(b.Place, func(t *testing.T) { tested(t, b, strings.TrimPrefix(b.Notes[0], "tests of ")) })
+			if len(b.Notes) == 1 && b.Notes[0] == "tests of the script before" {
+				t.Run(b.Place, func(t *testing.T) { tested(t, b, before) })
 				continue
+			}
+			if len(b.Notes) == 1 && strings.HasPrefix(b.Notes[0], "tests of ") {
+				app, err := fs.ReadFile(scripts.Files(), strings.TrimPrefix(b.Notes[0], "tests of ")+"/main.ts")
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Run(b.Place, func(t *testing.T) { tested(t, b, string(app)) })
+				continue
+			}
+			if b.Language == "ts" {
+				before = b.Text
 			}
 			switch b.Language {
 			case "ts", "js":
@@ -77,21 +91,18 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// tested runs a block that stands beside a template.
-func tested(t *testing.T, b blocks.Block, template string) {
-	app, err := fs.ReadFile(scripts.Files(), template+"/main.ts")
-	if err != nil {
-		t.Fatal(err)
-	}
+// tested runs a block that stands beside an app.
+func tested(t *testing.T, b blocks.Block, app string) {
 	quiet := slog.New(slog.DiscardHandler)
 	report, err := testrunner.Run(t.Context(), testrunner.Options{
-		Files: fstest.MapFS{template + "/main.ts": {Data: app}, template + "/block.test.ts": {Data: []byte(b.Text)}},
-		Runtime: func(live *call.Live) (runtime.Config, error) {
+		Files: fstest.MapFS{"desk/main.ts": {Data: []byte(app)}, "desk/block.test.ts": {Data: []byte(b.Text)}},
+		Runtime: func(live *call.Live, place call.Originator) (runtime.Config, error) {
 			modules, err := bindings.Standard(bindings.Options{})
+			modules = append(modules, bindcall.NewCalls(bindcall.CallsOptions{Live: live, Originator: place}))
 			return runtime.Config{Callbacks: bindcall.Callbacks, Modules: modules, Stdlib: stdlib.Files(), Logger: quiet}, err
 		},
 		Handler: func(rt *runtime.Runtime, live *call.Live) call.Handler {
-			return bindcall.NewHandler(bindcall.Options{Runtime: rt, Live: live, Logger: quiet})
+			return bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Live: live, Logger: quiet})
 		},
 	})
 	if err != nil {
@@ -138,6 +149,10 @@ func unindented(text string) string {
 // script loads a block as an app and plays the calls that are noted above it.
 func script(t *testing.T, b blocks.Block) {
 	crm := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/recognise" {
+			recognise(w, r)
+			return
+		}
 		if r.URL.Path != "/customers/15550001111" {
 			http.NotFound(w, r)
 			return
@@ -175,6 +190,22 @@ func script(t *testing.T, b blocks.Block) {
 			play(t, sim.Dial(t, handler).With(options).App("desk"), steps, journal)
 		}
 	}
+}
+
+// recognise is a server that understands the same of whatever it hears.
+func recognise(w http.ResponseWriter, r *http.Request) {
+	conn, err := (&websocket.Upgrader{}).Upgrade(w, r, nil)
+	if err != nil {
+		return // it was told
+	}
+	defer func() { _ = conn.Close() }()
+	for range 25 {
+		if _, sound, err := conn.ReadMessage(); err != nil || len(sound) != 640 {
+			return
+		}
+	}
+	_ = conn.WriteMessage(websocket.TextMessage, []byte("good morning"))
+	_, _, _ = conn.ReadMessage() // the goodbye
 }
 
 var stepPattern = regexp.MustCompile(`(\w+)=("[^"]*"|\S+)`)
@@ -223,7 +254,7 @@ func play(t *testing.T, phone *sim.Phone, steps string, journal *runtime.MemoryJ
 				return e.Kind == sim.Announced && strings.Contains(e.Prompt.String(), value(m))
 			})
 		case "streams":
-			ok = has(func(e sim.Entry) bool { return e.Kind == sim.StreamSent && strings.Contains(e.Text, "streamAudio") })
+			ok = has(func(e sim.Entry) bool { return e.Kind == sim.StreamHeard && e.Length > 0 })
 		case "fails":
 			ok = has(func(e sim.Entry) bool { return strings.Contains(e.Error, value(m)) })
 			faulty = false

@@ -50,6 +50,11 @@ export async function answer(call: Call) {
   await call.mute({ party: 'me' })
   // @ts-expect-error: sound is sent at 8000 or 16000 Hz
   await call.stream(call.streamUrl, { sampleRate: 44100 })
+  // @ts-expect-error: the script's own stream has 8000 or 16000 Hz too
+  await call.stream({ sampleRate: 24000 })
+  // @ts-expect-error: a stream to a server is not the script's
+  for await (const frame of await call.stream('wss://example.com')) frame.fill(0)
+  for await (const frame of await call.stream({ listen: 'both' })) frame.fill(0)
   // @ts-expect-error: no such event
   call.on('answer', () => {})
   // @ts-expect-error: a warm transfer is to somebody, not to a document

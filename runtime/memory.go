@@ -17,6 +17,8 @@ const (
 	memoryTick = 5 * time.Millisecond
 	// suspectAfter is how long a turn must have run before the watchdog takes it for the cause of a full heap.
 	suspectAfter = 20 * time.Millisecond
+	// reliefEvery is how often sessions are laid to sleep while the heap is full.
+	reliefEvery = 100 * time.Millisecond
 	// growthLimit is how much the heap may grow while one turn runs that long.
 	growthLimit = 512 << 20
 )
@@ -38,8 +40,9 @@ func (rt *Runtime) pressureHeap() int64 {
 	return heapBytes()
 }
 
-// watchMemory keeps the heap below its limit. goja has no memory limit of its own, so: stop the turn that is
-// making memory; when none is, end resting sessions, those that grew most first; meanwhile take no new ones.
+// watchMemory keeps the heap below its limit. goja has no memory limit of its own, so: stop a turn that makes memory fast;
+// lay resting sessions to sleep that can be; stop the turn that is making memory; when none is, end resting sessions, those
+// that grew most first; meanwhile take no new ones.
 func (rt *Runtime) watchMemory() {
 	limit := rt.cfg.MemoryLimit
 	if limit <= 0 {
@@ -47,7 +50,7 @@ func (rt *Runtime) watchMemory() {
 	}
 	tick := time.NewTicker(memoryTick)
 	defer tick.Stop()
-	var collected time.Time
+	var collected, relieved time.Time
 	var seen growth
 	for {
 		select {
@@ -68,6 +71,15 @@ func (rt *Runtime) watchMemory() {
 			}
 			continue
 		}
+		if time.Since(relieved) > reliefEvery && rt.hibernate() > 0 {
+			rt.shedding.Store(true)
+			runtime.GC()
+			relieved = time.Now()
+			continue
+		}
+		if time.Since(relieved) < reliefEvery {
+			continue // they may still be on their way to bed
+		}
 		if s := rt.suspect(); s != nil {
 			s.interrupt(&Fault{Kind: FaultMemory, Message: fmt.Sprintf("the script was stopped because memory ran short (limit %d MiB)", limit>>20)})
 			continue
@@ -82,9 +94,7 @@ func (rt *Runtime) watchMemory() {
 			continue // or a turn that was given up fills it, and nobody else should pay
 		}
 		rt.shedding.Store(true)
-		if rt.hibernate() == 0 {
-			rt.shed()
-		}
+		rt.shed()
 		collected = time.Time{}
 	}
 }

@@ -239,7 +239,7 @@ func (rt *Runtime) adopt(s *Session) error {
 		return errClosed
 	default:
 	}
-	if rt.shedding.Load() {
+	if rt.shedding.Load() && s.replay == nil { // one that wakes was here before
 		return ErrBusy
 	}
 	if len(rt.sessions) >= rt.cfg.MaxSessions && !rt.evict() {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	bindcall "github.com/piopiy/piopiyd/bindings/call"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sim"
 	"github.com/piopiy/piopiyd/scripts"
@@ -26,7 +27,7 @@ func TestEveryTemplateHasAnEntryAndASummary(t *testing.T) {
 			t.Errorf("%s: entry files %v, %v", template.Name, main, err)
 		}
 	}
-	want := []string{"ai-streaming", "call-center", "call-masking", "classic-sdk", "hello", "order-confirmation", "outbound-dialer", "reception", "support", "transaction-alert"}
+	want := []string{"ai-streaming", "call-center", "call-masking", "classic-sdk", "hello", "order-confirmation", "outbound-dialer", "reception", "support", "transaction-alert", "voicebot"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
 	}
@@ -250,4 +251,15 @@ func heard(transcript *sim.Transcript) []string {
 		}
 	}
 	return list
+}
+
+// The cloud carries all of the voice bot but the stream that the script holds itself, and for that it has a callback.
+func TestVoicebotOnTheCloud(t *testing.T) {
+	source, err := fs.ReadFile(scripts.Files(), "voicebot/main.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found := bindcall.CannotCarry("cloud", string(source)); len(found) != 1 || found[0].String() != "call.stream without a URL" {
+		t.Errorf("found %v", found)
+	}
 }

@@ -67,7 +67,7 @@ func TestAIStreamingOutbound(t *testing.T) {
 // What the caller says comes back once he pauses; what is playing stops when he speaks again.
 func TestAIStreamingParrot(t *testing.T) {
 	h := open(t, "ai-streaming")
-	tape := newTape(4, repeat(silence, 5), repeat(speech, 10), repeat(silence, 30), repeat(speech, 2), repeat(silence, 30))
+	tape := newTape(4, repeat(silence, 5), repeat(speech, 10), repeat(silence, 30), [][]byte{answered}, repeat(speech, 2), repeat(silence, 30))
 	h.clock.Begin()
 	err := h.handler.Stream(t.Context(), &call.Call{ID: "s1", App: "ai-streaming"}, tape)
 	h.clock.End()
@@ -89,6 +89,9 @@ var (
 	speech  = []byte(strings.Repeat("\x00\x10", 160)) // a constant 4096: loud, if not beautiful
 )
 
+// answered stands among frames where the peer waits for a sound.
+var answered []byte
+
 func repeat(frame []byte, n int) [][]byte {
 	var frames [][]byte
 	for range n {
@@ -102,6 +105,7 @@ func repeat(frame []byte, n int) [][]byte {
 type tape struct {
 	frames [][]byte
 	enough chan struct{}
+	sounds chan struct{} // gets one for each sound that has come
 
 	mu   sync.Mutex
 	text []string
@@ -109,7 +113,7 @@ type tape struct {
 }
 
 func newTape(want int, parts ...[][]byte) *tape {
-	t := &tape{want: want, enough: make(chan struct{})}
+	t := &tape{want: want, enough: make(chan struct{}), sounds: make(chan struct{}, want)}
 	for _, p := range parts {
 		t.frames = append(t.frames, p...)
 	}
@@ -127,6 +131,14 @@ func (t *tape) Read(ctx context.Context) (bool, []byte, error) {
 	}
 	frame := t.frames[0]
 	t.frames = t.frames[1:]
+	if frame == nil {
+		select {
+		case <-t.sounds:
+			return t.Read(ctx)
+		case <-ctx.Done():
+			return false, nil, context.Cause(ctx)
+		}
+	}
 	return false, frame, ctx.Err()
 }
 
@@ -135,6 +147,9 @@ func (t *tape) Write(_ context.Context, _ bool, data []byte) error {
 	defer t.mu.Unlock()
 	if t.text = append(t.text, string(data)); len(t.text) == t.want {
 		close(t.enough)
+	}
+	if strings.Contains(string(data), "streamAudio") {
+		t.sounds <- struct{}{}
 	}
 	return nil
 }

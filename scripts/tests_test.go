@@ -20,9 +20,9 @@ func TestTestsOfTemplates(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
 	report, err := testrunner.Run(t.Context(), testrunner.Options{
 		Files: scripts.Files(),
-		Runtime: func(live *call.Live) (runtime.Config, error) {
+		Runtime: func(live *call.Live, place call.Originator) (runtime.Config, error) {
 			modules, err := bindings.Standard(bindings.Options{})
-			return runtime.Config{Callbacks: bindcall.Callbacks, Modules: modules, Stdlib: stdlib.Files(), Logger: quiet}, err
+			return runtime.Config{Callbacks: bindcall.Callbacks, Modules: append(modules, bindcall.NewCalls(bindcall.CallsOptions{Live: live, Originator: place})), Stdlib: stdlib.Files(), Logger: quiet}, err
 		},
 		Handler: func(rt *runtime.Runtime, live *call.Live) call.Handler {
 			return bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Live: live, Logger: quiet})
@@ -36,7 +36,7 @@ func TestTestsOfTemplates(t *testing.T) {
 			t.Errorf("%s > %s: %s\n%v", r.File, r.Name, strings.Join(r.Problems, "\n"), r.Calls)
 		}
 	}
-	if len(report.Results) < 4 {
+	if len(report.Results) < 20 {
 		t.Errorf("only %d tests ran", len(report.Results))
 	}
 }

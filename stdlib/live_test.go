@@ -73,6 +73,8 @@ export async function answer(call) {
   show('RecordResult', await call.record({ maxLength: '1s' }))
   show('DialResult', await call.dial('14155550101'))
   await failing(() => call.transfer('14155550102', { warm: true }))
+  await failing(() => call.ring())
+  const socket = await call.stream(); show('Stream', socket); socket.close()
   show('Console', console); show('Crypto', crypto); show('SubtleCrypto', crypto.subtle); show('KV', kv); show('EnvReader', env)
   show('hours', hoursModule.hours)
   const body = new Response('x').body
@@ -117,11 +119,13 @@ const refused = {
   RecordOptions: call => call.record({ nonsense: 1 }),
   DialOptions: call => call.dial('a', { nonsense: 1 }),
   TransferOptions: call => call.transfer('a', { nonsense: 1 }),
+  CallBridgeOptions: call => call.bridge('a', { nonsense: 1 }),
   ConferenceOptions: call => call.conference('a', { nonsense: 1 }),
   HoldOptions: call => call.hold({ nonsense: 1 }),
   MuteOptions: call => call.mute({ nonsense: 1 }),
   SendDigitsOptions: call => call.sendDigits('1', { nonsense: 1 }),
   CallStreamOptions: call => call.stream('wss://h', { nonsense: 1 }),
+  OwnStreamOptions: call => call.stream({ nonsense: 1 }),
   WebSocketOptions: () => new WebSocket('wss://h', { nonsense: 1 }),
   VoiceActivityOptions: () => new audioModule.VoiceActivity({ nonsense: 1 }),
   MakeCallOptions: () => calls.make({ nonsense: 1 }),
@@ -175,7 +179,7 @@ func TestDeclarationsAreTrue(t *testing.T) {
 // shapesOnly are interfaces of plain objects that scripts make or get; the tests of their modules know them.
 var shapesOnly = map[string]bool{
 	"interface ListOptions": true, "interface ClassicCallOptions": true, "interface ActionDialOptions": true,
-	"interface MakeCallReply": true, "interface PipelineInputOptions": true, "interface ReplacedError": true,
+	"interface MakeCallReply": true, "interface PipelineInputOptions": true, "interface ReplacedError": true, "interface StreamError": true,
 }
 
 // declaredNames returns the declared names by what they belong to.

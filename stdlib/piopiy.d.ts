@@ -12,7 +12,7 @@ type AnswerCallback = (call: Call) => Reply | Promise<Reply>
 type EventCallback = (event: CallEvent, call: Call) => unknown
 /** Gets the record of each leg when it is over. Delivered like events. */
 type CDRCallback = (record: CDR, call: Call) => unknown
-/** Gets the call's media WebSocket. The stream ends when the promise of this function settles. */
+/** Gets the call's media stream when a stream was opened to call.streamUrl. It ends when the promise of this function settles. */
 type StreamCallback = (socket: Stream, call: Call) => unknown
 
 /** What answer and continuations may return: a builder, an array of actions, or nothing. */
@@ -137,23 +137,25 @@ interface CDR {
 // A verb asks something of a call and returns a promise: `await` it, and the next line runs when the caller has heard the
 // text, pressed the digits, or talked. A script may wait in verbs as long as the call lasts.
 //
-// What interrupts what, in one rule: verbs that use the line (answer, say, play, gather, record, dial, conference, stream,
+// What interrupts what, in one rule: verbs that use the line (answer, ring, say, play, gather, record, dial, conference, stream,
 // pause, a warm transfer) wait for each other in the order they were called. While a document is performed such a verb
 // interrupts it, and afterwards the document goes on: a prompt or a question that was interrupted begins again, anything
 // else is followed by the next action. While two parties talk say and play are heard by both and interrupt nothing.
+// bridge is such a verb of both calls: it waits for its turn in the other one too, and interrupts a document there.
 // announce, stop, hold, mute, sendDigits and the recording verbs never wait and never interrupt, but stop, which silences
 // every prompt. perform, and transfer without warm, take the place of what is performed. hangup and reject end the call.
 //
-// announce, hold, mute, sendDigits, refer and the recording verbs are for a call that has been answered.
+// announce, hold, mute, sendDigits, refer and the recording verbs are for a call that has been answered, and reject with a
+// StateError before; what they do to the callee is for a call that is connected to one.
 //
 // When the call ends every verb under way, and every later one, rejects with a HangupError, whoever hung up. A script need
 // not catch it: it is no fault. What stands in finally or after a catch gets 5 s before the CDR is handed over.
 //
 // All verbs work on the drivers "sip" and "sim". On "cloud" piopiyd does answer, say, play, pause, gather, record, dial,
-// stream, hangup, reject, perform and transfer without warm by webhooks, while answer or a continuation runs; the others,
-// and other moments, reject with an UnsupportedError. say and play settle there as soon as they are on their way; gather
-// takes digits only, and a text that is said first cannot be interrupted; record has no tone and does not know where its
-// recording is; dial with whisper, accept or machineDetection rejects.
+// stream, startRecording, hangup, reject, perform and transfer without warm by webhooks, while answer or a continuation runs;
+// the others, and other moments, reject with an UnsupportedError. say and play settle there as soon as they are on their way;
+// ring takes no time; gather takes digits only, and a text that is said first cannot be interrupted; record has no tone and does
+// not know where its recording is; dial with whisper, accept or machineDetection rejects, and so does stream without a URL.
 //
 // Arguments that do not fit reject with a TypeError that names what would.
 
@@ -161,6 +163,11 @@ interface CDR {
 interface CallVerbs {
   /** Answers the call, if that has not been done. Verbs that need the caller's ear or voice answer by themselves. */
   answer(): Promise<void>
+  /**
+   * Lets a caller who was not answered hear ringing, for a time; without one it settles once the call rings, which on "sip" it does
+   * from the beginning. Rejects with a StateError when the call has been answered.
+   */
+  ring(time?: Duration): Promise<void>
   /** Refuses the call: hangup with the cause CALL_REJECTED, or another. */
   reject(cause?: HangupCause): Promise<void>
   /** Ends the call, with the cause NORMAL_CLEARING or another: 1 to 64 of A-Z, 0-9 and _. */
@@ -199,11 +206,18 @@ interface CallVerbs {
   transfer(to: string | number, options?: TransferOptions): Promise<void>
   /** The same as perform. */
   transfer(document: Reply): Promise<void>
+  /**
+   * Connects the call with another one of the app: both hear each other and each other's keys. Settles, like dial, when one has hung up,
+   * one of them leaves (leave) or does something else (perform, transfer): then both go on. Both calls are answered first. Rejects
+   * with a StateError when the other call is over, talks with somebody already, or is this one.
+   * @param other what calls.get or calls.make returned, or its id
+   */
+  bridge(other: OtherCall | MadeCall | string, options?: CallBridgeOptions): Promise<DialResult>
   /** Asks the caller's phone to call somebody else itself (SIP REFER) and then ends the call. Rejects when the phone does not do it. */
   refer(to: string): Promise<void>
   /** Takes the call into a conference with all calls of the app that name the same room, of 1 to 100 characters. Settles when it has left: by leave, or because everybody was sent away. */
   conference(room: string, options?: ConferenceOptions): Promise<void>
-  /** Leaves the conference. Does nothing outside of one. */
+  /** Leaves the conference, or the call that this one is bridged with. Does nothing outside of both. */
   leave(): Promise<void>
   /** Puts the caller on hold, with music: a file or URL, or the driver's own. */
   hold(options?: HoldOptions): Promise<void>
@@ -213,7 +227,12 @@ interface CallVerbs {
   unmute(options?: MuteOptions): Promise<void>
   /** Sends 1 to 100 DTMF digits of 0-9, *, # and A-D. Settles when the last one is on its way. */
   sendDigits(digits: string, options?: SendDigitsOptions): Promise<void>
-  /** Opens a media WebSocket to a server; call.streamUrl is the app's own. Settles when that is done; a failure is the event stream_error. The call lasts as long as the stream. */
+  /**
+   * Opens a media stream to this script itself, without a WebSocket, and settles with it: the caller's sound to iterate over,
+   * and a way to play. It ends with close() or with the call, which lasts as long as the stream. Verbs go on beside it.
+   */
+  stream(options?: OwnStreamOptions): Promise<Stream>
+  /** Opens a media WebSocket to a server; call.streamUrl is the app's own, for its stream callback. Settles when it is open, or rejects with a StreamError, and the call goes on. The call lasts as long as the stream. */
   stream(url: string, options?: CallStreamOptions): Promise<void>
   /** Lets a document take the place of what is performed. Called while answer runs, it is performed when answer is done, in place of what it returns. Settles at once. */
   perform(document: Reply): Promise<void>
@@ -381,6 +400,11 @@ interface TransferOptions {
   headers?: Record<string, string>
 }
 
+interface CallBridgeOptions {
+  /** How long the talk may last (default 90 min). */
+  maxDuration?: Duration
+}
+
 interface ConferenceOptions {
   /** Whether the call only listens (default false). */
   muted?: boolean
@@ -404,11 +428,15 @@ interface SendDigitsOptions {
 }
 
 /** How call.stream sends audio. */
-interface CallStreamOptions {
+interface OwnStreamOptions {
   /** Whose audio is sent (default caller). */
   listen?: 'caller' | 'callee' | 'both'
   /** The sample rate in Hz (default 8000). */
   sampleRate?: 8000 | 16000
+}
+
+/** What a stream to a server carries. */
+interface CallStreamOptions extends OwnStreamOptions {
   /** Whether text frames come beside the audio: dtmf, played, cleared, error and stop (default false). */
   events?: boolean
 }
@@ -430,6 +458,15 @@ interface ReplacedError extends Error {
   readonly code: 'REPLACED'
 }
 
+/** The verb does not fit how the call stands, or the other one that it names. The call goes on. */
+interface StateError extends Error {
+  readonly name: 'StateError'
+  /** What was asked for. */
+  readonly verb: string
+  /** Why it cannot be: the call has been answered, or not yet; there is no callee; the other call is over, talks with somebody or is about to, or is this one. */
+  readonly code: 'ANSWERED' | 'NOT_ANSWERED' | 'NOT_CONNECTED' | 'OTHER_OVER' | 'OTHER_TALKS' | 'SAME_CALL'
+}
+
 /** What carries the call cannot do this. */
 interface UnsupportedError extends Error {
   readonly name: 'UnsupportedError'
@@ -448,6 +485,12 @@ interface TransferError extends Error {
   readonly cause: HangupCause
   /** The same as reason. */
   readonly code: TransferReason
+}
+
+/** A media WebSocket could not be opened; the call goes on, and its events say stream_error. */
+interface StreamError extends Error {
+  readonly name: 'StreamError'
+  readonly code: 'STREAM_FAILED'
 }
 
 type TransferReason = 'busy' | 'no_answer' | 'rejected' | 'invalid_number' | 'unreachable' | 'call_barred' | 'network_error'
@@ -531,10 +574,11 @@ interface MadeCall {
 }
 
 //# Live audio
-// PIOPIY opens a WebSocket to the app and sends the call's audio: 16-bit samples, one channel, 20 ms a frame, at the
-// rate that the stream action asked for. Iterate over the frames with `for await`.
+// A script gets the call's audio as a Stream: 16-bit samples, one channel, 20 ms a frame, at the rate that was asked for.
+// Iterate over the frames with `for await`. Where piopiyd carries the call, `await call.stream()` gives it in the middle of
+// answer; PIOPIY's cloud opens a WebSocket, and the callback stream gets it. Both are the same object.
 
-/** A call's media WebSocket: iterate over it for the frames, at most once at a time. */
+/** A call's media stream: iterate over it for the frames, at most once at a time. */
 interface Stream extends AsyncIterableIterator<Int16Array> {
   /** Waits for the next frame; done is true when the stream has ended. */
   next(): Promise<IteratorResult<Int16Array, undefined>>
@@ -549,9 +593,16 @@ interface Stream extends AsyncIterableIterator<Int16Array> {
   /** Drops the audio that is playing or waiting to be played: the caller has begun to speak. */
   clear(): void
   /**
+   * From now on what plays falls silent with the first sound of the caller that may be a word, before any frame of it is
+   * here, and goes on where it was 160 ms after the last such sound unless clear() was called. The call engine does so;
+   * elsewhere nothing changes.
+   * @param on false takes it back
+   */
+  giveWay(on?: boolean): void
+  /**
    * Settles once all that was played before has been heard: true, or false when it never will be, since it was cleared
-   * or the stream has ended. The call engine tells exactly; on other drivers the length of the audio does, which is
-   * not known of mp3 and ogg.
+   * or the stream has ended. The call engine tells exactly; on the cloud the length of the audio does, which is not
+   * known of mp3 and ogg.
    * @param name what the mark is called in the timeline, up to 256 bytes; 100 marks wait at most
    */
   mark(name: string): Promise<boolean>
@@ -566,11 +617,11 @@ interface Stream extends AsyncIterableIterator<Int16Array> {
   perform(document: Reply): void
   /** Sends a text frame as it is. */
   send(text: string): void
-  /** Closes the WebSocket. */
+  /** Ends the stream. */
   close(): void
   /** Listens for all text frames as they come. At most 10 listeners for an event. */
   on(event: 'text', listener: (this: Stream, text: string) => void): this
-  /** Listens for keys that the caller presses while the stream is open, on the call engine. */
+  /** Listens for keys that the caller presses while the stream is open, on the call engine and in the simulator. */
   on(event: 'dtmf', listener: (this: Stream, digit: string) => void): this
   /** Listens for what the call engine has to complain about, such as audio that it cannot decode. */
   on(event: 'error', listener: (this: Stream, message: string) => void): this
@@ -582,7 +633,7 @@ interface Stream extends AsyncIterableIterator<Int16Array> {
   readonly rate: number
   /**
    * How much of what was played the caller has heard since the stream began, in milliseconds: exact on the call engine,
-   * as the clock has it on other drivers. What was cleared does not count.
+   * as the clock has it elsewhere. What was cleared does not count.
    */
   readonly playedMs: number
   /** How many frames were lost because the script was slower than the call; 100 wait at most. */
@@ -1580,7 +1631,7 @@ interface VoiceActivityOptions {
 }
 
 //# Tests: piopiy/test
-// For files named NAME.test.ts or NAME.test.js beside your apps, which `piopiyd test` runs in the simulator, on virtual time: half an hour of a call takes milliseconds. Apps cannot import it. Each test begins with the top level of its file anew, an empty kv, the app's own env, a Monday at 09:00 UTC, and no network. Dead air of 10 s, calls that go in a circle or that nobody ends, faults of the script and fetches without a stub fail a test without being asked.
+// For files named NAME.test.ts or NAME.test.js beside your apps, which `piopiyd test` runs in the simulator, on virtual time: half an hour of a call takes milliseconds. Apps cannot import it. Each test begins with the top level of its file anew, an empty kv, the app's own env, a Monday at 09:00 UTC, and no network. Dead air of 10 s, calls that go in a circle or that nobody ends, faults of the script, and fetches and WebSockets without a stub fail a test without being asked.
 
 declare module 'piopiy/test' {
   /** Declares a test; test.skip leaves it out, and where a file has a test.only the others are left out. */
@@ -1588,8 +1639,14 @@ declare module 'piopiy/test' {
   /** Calls an app; without a name, the one that the test file stands beside. */
   export function call(app?: string, options?: TestCallOptions): Promise<TestCall>
   export function call(options: TestCallOptions): Promise<TestCall>
-  /** Answers what apps fetch. A text stands for one URL with any query; the newest stub that fits answers. */
+  /** Waits for a call that an app places, with calls.make; what becomes of it is said by a method of what it returns. A call that no test waits for is answered after 3 s by somebody who is silent. */
+  export function callTo(to?: string | RegExp): TestOutgoing
+  /** Calls an exported function of the app beside the test, or with 'desk/remind' of another, and returns its result. Both are copied as JSON. */
+  export function run(what: string, ...args: any[]): Promise<any>
+  /** Answers what apps fetch, and what the classes of the npm SDK send to PIOPIY. A text stands for one URL with any query; the newest stub that fits answers. */
   export function stubFetch(url: string | RegExp, reply?: StubReply | ((request: StubRequest) => StubReply | Promise<StubReply>)): FetchStub
+  /** Answers the WebSockets that apps open, and the media WebSockets of streams to servers. A text stands for one URL with any query; the newest stub that fits answers. A function in place of the server answers messages. */
+  export function stubWebSocket(url: string | RegExp, server?: StubServer | StubServer['message']): WebSocketStub
   /** Changes the env of apps that are called from now on; undefined takes a value away. */
   export function setEnv(values: Record<string, string | undefined>): void
   /** Sets the clock, while no call is under way: '2026-11-23T09:00+05:30', a Date, or milliseconds since 1970. */
@@ -1602,7 +1659,10 @@ declare module 'piopiy/test' {
   export interface TestCallOptions {
     from?: string
     to?: string
+    /** An outbound call is one that the platform has placed. */
     direction?: 'inbound' | 'outbound'
+    /** What becomes of an outbound call (default: it was answered when the app is asked). */
+    party?: TestCallee
     /** What travels with the call: text, or an object that becomes JSON. */
     extraParams?: string | object
     /** What becomes of the legs that the app dials, where dials() does not say it (default: each answers after 3 s and hangs up after 20 s). */
@@ -1617,7 +1677,7 @@ declare module 'piopiy/test' {
   export type TestCallee = TestOutcome | { outcome?: TestOutcome, after?: Duration, talk?: Duration }
   export type TestOutcome = 'answers' | 'busy' | 'no-answer' | 'rejects' | 'unreachable' | 'voicemail'
 
-  /** A call under way, as its caller lives through it. Steps look on from where the last one found something, so that their order is the order of events. A step that the call ends without fails the test. */
+  /** A call under way, as its caller lives through it. Steps look on from where the last one found something, or from when the app has taken what the caller pressed or said, so that their order is the order of events. A step that the call ends without fails the test. */
   export interface TestCall {
     readonly id: string
     readonly app: string
@@ -1627,13 +1687,17 @@ declare module 'piopiy/test' {
     readonly ended: TestEnding | undefined
     /** All that was said and played to the caller so far. */
     readonly heard: string[]
+    /** The legs that were dialled so far, without those of other calls; outcome is there once it is known. */
+    readonly dialled: { readonly to: string, readonly from: string, readonly outcome?: 'answered' | 'missed', readonly cause?: string }[]
+    /** What was recorded so far, without what is still being recorded; the duration is in seconds. */
+    readonly recordings: { readonly file: string, readonly url: string, readonly duration: number }[]
     /** All that happened so far, as `piopiyd call --json` shows it. */
     readonly transcript: any[]
     /** Waits until the caller hears a text, or a file by its name or URL, and returns the whole. */
     hears(what: string | RegExp): Promise<string>
-    /** Presses keys, shortly after what is heard now or so long from now, and waits until the app has taken them. */
+    /** Presses keys, shortly after what is heard now or so long from now, and waits until the app has taken them: a question, or a stream. */
     press(keys: string, options?: { after?: Duration }): Promise<void>
-    /** Says words, and waits until the app has heard them. */
+    /** Says words, and waits until the app has heard them. Where a stream is open they are sound in it, as long as it takes to say them. */
     says(words: string, options?: { after?: Duration }): Promise<void>
     /** Waits until the app has asked for something in vain. */
     staysSilent(): Promise<void>
@@ -1651,6 +1715,8 @@ declare module 'piopiy/test' {
     joins(room?: string | RegExp): Promise<void>
     /** Waits until a media WebSocket is opened. */
     streams(url?: string | RegExp): Promise<void>
+    /** Waits until the caller begins to hear what the app plays into a stream. */
+    hearsAudio(): Promise<TestAudio>
     /** Waits until the caller is referred to somebody. */
     refers(to?: string | RegExp): Promise<void>
   }
@@ -1664,6 +1730,31 @@ declare module 'piopiy/test' {
     unreachable(): Promise<void>
     /** An answering machine takes the call. */
     voicemail(options?: { after?: Duration, talk?: Duration }): Promise<void>
+  }
+
+  /** A call that is expected to be placed. Its caller is whoever is called. */
+  export interface TestOutgoing extends PromiseLike<TestCall> {
+    /** after: how long it rings; talk: how long who answered stays. */
+    answers(options?: { after?: Duration, talk?: Duration }): Promise<TestCall>
+    busy(options?: { after?: Duration }): Promise<TestCall>
+    noAnswer(): Promise<TestCall>
+    rejects(options?: { after?: Duration }): Promise<TestCall>
+    unreachable(): Promise<TestCall>
+    /** An answering machine takes the call. */
+    voicemail(options?: { after?: Duration, talk?: Duration }): Promise<TestCall>
+  }
+
+  /** Sound of a stream that the caller hears without a gap. */
+  export interface TestAudio {
+    /** When it began, in seconds of the call. */
+    readonly began: number
+    /** How much of it was heard so far, in seconds. */
+    readonly length: number
+    readonly over: boolean
+    /** Whether there was more, which was cleared or cut off by the stream's end. */
+    readonly cut: boolean
+    /** Waits until it is over. */
+    ends(): Promise<TestAudio>
   }
 
   export interface TestEnding {
@@ -1691,6 +1782,76 @@ declare module 'piopiy/test' {
   export interface FetchStub {
     /** What it was asked so far. */
     readonly requests: StubRequest[]
+  }
+
+  /** What stands at a URL for WebSockets. What open and message return is sent, unless it is undefined: text and bytes as they are, anything else as JSON. */
+  export interface StubServer {
+    /** A socket is open. */
+    open?: (socket: StubSocket) => unknown
+    /** The app has sent a message. */
+    message?: (message: StubMessage, socket: StubSocket) => unknown
+    /** The app has closed the socket, or its call has ended. */
+    close?: (closed: StubClosed, socket: StubSocket) => unknown
+    /** Opens no socket: an HTTP status from 300 to 599, or the code of a network error such as 'ECONNREFUSED'. A function decides, undefined opens it. */
+    refuse?: number | string | ((request: StubHandshake) => number | string | undefined | Promise<number | string | undefined>)
+    /** The subprotocol that it chooses. */
+    protocol?: string
+    /** How long the handshake takes. */
+    delay?: Duration
+  }
+
+  export interface StubHandshake {
+    readonly url: string
+    /** By their names in lower case. */
+    readonly headers: Record<string, string>
+    /** The subprotocols that the app offers. */
+    readonly protocols: string[]
+  }
+
+  /** What an app sent by WebSocket: text, or data. */
+  export interface StubMessage {
+    /** Seconds since the socket opened. */
+    readonly at: number
+    readonly text?: string
+    /** The text, where it is JSON. */
+    readonly json?: any
+    readonly data?: Uint8Array
+  }
+
+  export interface StubClosed {
+    readonly by: 'app' | 'stub'
+    readonly code: number
+    readonly reason: string
+  }
+
+  /** Which message: text that it holds or a RegExp fits, JSON with at least these properties, or a function that picks it. */
+  export type StubPattern = string | RegExp | object | ((message: StubMessage) => unknown)
+
+  export interface WebSocketStub {
+    /** The sockets that were opened so far. */
+    readonly sockets: StubSocket[]
+    /** The messages that came by any of them so far. */
+    readonly received: StubMessage[]
+    /** Waits for the next socket, within a time of the clock (default two hours). */
+    opens(options?: { within?: Duration }): Promise<StubSocket>
+    /** Waits for a message, and looks on from where the last one was found. */
+    receives(what?: StubPattern, options?: { within?: Duration }): Promise<StubMessage>
+  }
+
+  /** The stub's end of a WebSocket. */
+  export interface StubSocket extends StubHandshake {
+    /** The messages that came so far. */
+    readonly received: StubMessage[]
+    /** How it was closed; undefined before. */
+    readonly closed: StubClosed | undefined
+    /** Sends text, bytes, or anything else as JSON; after lets time pass before. */
+    send(data: unknown, options?: { after?: Duration }): void
+    close(code?: number, reason?: string, options?: { after?: Duration }): void
+    /** Breaks off without a goodbye. */
+    drop(options?: { after?: Duration }): void
+    receives(what?: StubPattern, options?: { within?: Duration }): Promise<StubMessage>
+    /** Waits until it is closed. */
+    closes(options?: { within?: Duration }): Promise<StubClosed>
   }
 
   export interface Expectation {

@@ -366,8 +366,8 @@ func TestAStreamEchoes(t *testing.T) {
 			let frames = 0
 			for await (const frame of socket) {
 				frames++
-				socket.play(frame, { rate: 8000 })
-				if (frame[0] === -2) socket.clear()
+				if (frame[0] === -2) socket.play(frame, { rate: 8000 })
+				else socket.clear()
 			}
 			console.log(frames + ' frames for ' + call.id)
 		}`)
@@ -382,6 +382,7 @@ func TestAStreamEchoes(t *testing.T) {
 	if got := <-w.texts; got != `{"type":"streamAudio","data":{"audioDataType":"raw","sampleRate":8000,"audioData":"/v8BAA=="}}` {
 		t.Errorf("got %s", got)
 	}
+	w.in <- []byte{0, 0}
 	if got := <-w.texts; got != `{"action":"break"}` {
 		t.Errorf("got %s", got)
 	}
@@ -390,7 +391,7 @@ func TestAStreamEchoes(t *testing.T) {
 		t.Error(err)
 	}
 	entries := d.journal.Entries("c1")
-	if !slices.ContainsFunc(entries, func(e runtime.Entry) bool { return strings.Contains(string(e.Data), "1 frames for c1") }) {
+	if !slices.ContainsFunc(entries, func(e runtime.Entry) bool { return strings.Contains(string(e.Data), "2 frames for c1") }) {
 		t.Errorf("the journal holds %v", slices.Collect(maps.Values(map[string]any{"entries": entries})))
 	}
 }

@@ -409,3 +409,54 @@ func TestWhoDoesNotHibernate(t *testing.T) {
 		t.Errorf("%d sessions are awake", n)
 	}
 }
+
+// Short of memory, sessions that rest make room, and every one of their calls goes on when its caller answers.
+func TestHibernationWhenMemoryIsShort(t *testing.T) {
+	const calls = 500
+	var journal *runtime.MemoryJournal
+	d := open(t, `const hoard = new Array(40000).fill(call => call)
+	exports.answer = async call => {
+		const { digits } = await call.gather({ say: 'press' })
+		await call.say(call.id + digits + hoard.length)
+	}
+	exports.cdr = () => {}`, func(config *runtime.Config, o *bindcall.Options) {
+		journal = runtime.NewMemoryJournal(2 * calls)
+		config.Journal = journal
+		var now goruntime.MemStats
+		goruntime.GC()
+		goruntime.ReadMemStats(&now)
+		config.MemoryLimit = int64(now.HeapAlloc) + 100<<20
+		o.Recall = func(_ context.Context, _, id string) ([]runtime.Entry, error) { return journal.Entries(id), nil }
+	})
+	c := func(i int) *call.Call {
+		one := cloudCall(fmt.Sprint("c", i))
+		return one
+	}
+	tokens := make([]string, calls)
+	for i := range calls {
+		reply, err := d.handler.Answer(t.Context(), c(i))
+		for errors.Is(err, call.ErrBusy) {
+			<-time.After(10 * time.Millisecond) // as a platform that asks again
+			reply, err = d.handler.Answer(t.Context(), c(i))
+		}
+		if err != nil || reply.Fault != nil {
+			t.Fatalf("call %d: %v, fault %v", i, err, reply.Fault)
+		}
+		tokens[i] = token(t, reply)
+	}
+	awake := d.rt.SessionCount()
+	if awake > calls*3/4 {
+		t.Errorf("%d of %d sessions are awake", awake, calls)
+	}
+	for i := range calls {
+		reply, err := d.handler.Input(t.Context(), c(i), call.Input{Token: tokens[i], Digits: "7"})
+		if err != nil || reply.Fault != nil {
+			t.Fatalf("call %d: %v, fault %v", i, err, reply.Fault)
+		}
+		wrote(t, reply, fmt.Sprintf(`[{"action":"speak","text":"c%d740000"},{"action":"hangup"}]`, i))
+		if err := d.handler.CDR(t.Context(), &call.CDR{App: "app", Driver: "cloud", CallID: fmt.Sprint("c", i), LegID: fmt.Sprint("c", i), Leg: call.LegA, Raw: json.RawMessage(`{}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d of %d sessions were awake", awake, calls)
+}

@@ -18,7 +18,11 @@ func (v *verbs) bridge(a runtime.Args) goja.Value {
 	return v.do(task{verb: "bridge", turn: inTurn, live: func(ctx context.Context, c *call.Control) (outcome, error) {
 		other, ok := v.reach(id)
 		if !ok {
-			return undefined, &call.StateError{Verb: "bridge", Reason: call.StateOtherOver}
+			err := c.Err()
+			if err == nil {
+				err = &call.StateError{Verb: "bridge", Reason: call.StateOtherOver}
+			}
+			return undefined, err
 		}
 		got, err := c.Bridge(ctx, other, limit)
 		return v.dialled(got), err

@@ -213,7 +213,7 @@ func (v *verbs) conference(a runtime.Args) goja.Value {
 }
 
 func (v *verbs) leave(runtime.Args) goja.Value {
-	return v.do(task{verb: "leave", live: simply(func(_ context.Context, c *call.Control) error { c.Leave(); return nil })})
+	return v.do(task{verb: "leave", live: simply(func(_ context.Context, c *call.Control) error { c.Leave(); return c.Err() })})
 }
 
 func hold(held bool) func(*verbs, runtime.Args) goja.Value {

@@ -16,7 +16,8 @@ import (
 func dialIn(t *testing.T, script string, who sim.Caller, change ...func(*runtime.Config, *bindcall.Options)) (*sim.Transcript, *desk) {
 	t.Helper()
 	clock, live := sim.NewClock(time.Time{}), &call.Live{}
-	d := open(t, script, append(change, func(c *runtime.Config, o *bindcall.Options) { c.Clock, o.Live = clock, live })...)
+	inTime := func(c *runtime.Config, o *bindcall.Options) { c.Clock, o.Live = clock, live }
+	d := open(t, script, append([]func(*runtime.Config, *bindcall.Options){inTime}, change...)...)
 	who.App = "app"
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -115,7 +116,8 @@ func TestVerbsBeginInTheOrderTheyWereCalledIn(t *testing.T) {
 		await call.dial('14155550101')
 		await call.say('after it')
 	}`, sim.Caller{})
-	wants(t, got, "talks", "over it", "sound.wav", "talked", "after it")
+	wants(t, got, "talks", "sound.wav", "talked", "after it")
+	wants(t, got, "bridged", "over it", "sound.wav")
 	if text := got.String(); strings.Count(text, " over it (") != 2 {
 		t.Error(text)
 	}

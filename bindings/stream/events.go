@@ -171,6 +171,7 @@ func (k *socket) forgetMarks() {
 // isClosed reports whether nothing is sent any more.
 func (k *socket) isClosed() bool {
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.deaf || k.closed
+	closed := k.closed
+	k.mu.Unlock()
+	return closed || k.outbox.isShut()
 }

@@ -54,6 +54,7 @@ func (k *socket) played() time.Duration {
 // clear implements clear(): what was not heard yet is dropped.
 func (k *socket) clear(a runtime.Args) {
 	p := &k.playback
+	k.outbox.hush()
 	k.put(a, outgoing{text: true, data: []byte(`{"action":"break"}`)})
 	p.resampler, p.from, p.odd = nil, 0, nil
 	if k.hearing != nil {
@@ -189,7 +190,7 @@ func (k *socket) flushResampler(a runtime.Args) {
 func (k *socket) sendRaw(a runtime.Args, sound []byte, rate int) {
 	if k.hearing != nil {
 		if len(sound) > 0 {
-			k.put(a, outgoing{data: sound})
+			k.put(a, outgoing{sound: true, data: sound})
 		}
 		return
 	}
@@ -214,5 +215,5 @@ func (k *socket) send64(a runtime.Args, kind string, rate int, sound []byte) {
 	m.Type = "streamAudio"
 	m.Data.AudioDataType, m.Data.SampleRate, m.Data.AudioData = kind, rate, base64.StdEncoding.EncodeToString(sound)
 	text, _ := json.Marshal(m)
-	k.put(a, outgoing{text: true, data: text})
+	k.put(a, outgoing{text: true, sound: true, data: text})
 }

@@ -26,8 +26,6 @@ const (
 	// maxQueued is how many frames wait for a script that is slower than the call: two seconds of 20 ms frames.
 	// Then the oldest are dropped, and counted.
 	maxQueued = 100
-	// maxUnsent bounds what a script may send ahead of a peer that does not read.
-	maxUnsent = 256
 	// maxAudio bounds one piece of audio, in bytes.
 	maxAudio = 6 << 20
 )
@@ -35,7 +33,7 @@ const (
 // New returns what a script sees of a stream. It reads from the stream until that ends, or the session does. On
 // the session's goroutine.
 func New(s *runtime.Session, from call.Stream) goja.Value {
-	k := &socket{session: s, from: from, outbox: make(chan outgoing, maxUnsent), over: make(chan struct{})}
+	k := &socket{session: s, from: from, outbox: newOutbox(), over: make(chan struct{})}
 	k.hearing, _ = from.(Hearing)
 	k.playback.clock = s.Now
 	k.rate.Store(defaultRate)
@@ -62,7 +60,7 @@ type socket struct {
 	from    call.Stream
 	object  *goja.Object
 	cancel  context.CancelFunc
-	outbox  chan outgoing
+	outbox  *outbox
 	over    chan struct{} // closed when reading has ended
 	rate    atomic.Int32  // the stream's sample rate in Hz
 
@@ -70,7 +68,6 @@ type socket struct {
 	queue   [][]byte
 	dropped int
 	closed  bool
-	deaf    bool // nobody sends any more
 
 	// Owned by the session's goroutine.
 	waiter       func(outcome func() (goja.Value, error))
@@ -80,12 +77,6 @@ type socket struct {
 	ended        goja.Value
 	resolveEnded func(any) error
 	array        goja.Value // the Int16Array constructor
-}
-
-type outgoing struct {
-	text bool
-	data []byte
-	sent func()
 }
 
 // read brings frames in until the stream ends. The session does not count as stuck meanwhile.
@@ -142,40 +133,29 @@ func (k *socket) read(ctx context.Context, release func()) {
 // send writes what the script sends, in order.
 func (k *socket) send(ctx context.Context) {
 	defer k.cancel()
-	defer k.discard()
+	defer k.outbox.close()
 	for {
-		select {
-		case <-ctx.Done():
-			_ = k.from.Close(1001, "the script has ended")
-			return
-		case <-k.over:
-			return
-		case out := <-k.outbox:
-			if out.data == nil {
-				_ = k.from.Close(1000, "")
-				out.sent()
+		out, ok := k.outbox.take()
+		if !ok {
+			select {
+			case <-ctx.Done():
+				_ = k.from.Close(1001, "the script has ended")
 				return
-			}
-			err := k.from.Write(ctx, out.text, out.data)
-			out.sent()
-			if err != nil {
-				_ = k.from.Close(1001, "the peer does not read")
+			case <-k.over:
 				return
+			case <-k.outbox.wake:
 			}
+			continue
 		}
-	}
-}
-
-// discard drops what was not sent and takes nothing more.
-func (k *socket) discard() {
-	k.mu.Lock()
-	k.deaf = true
-	k.mu.Unlock()
-	for {
-		select {
-		case out := <-k.outbox:
+		if out.data == nil {
+			_ = k.from.Close(1000, "")
 			out.sent()
-		default:
+			return
+		}
+		err := k.from.Write(ctx, out.text, out.data)
+		out.sent()
+		if err != nil {
+			_ = k.from.Close(1001, "the peer does not read")
 			return
 		}
 	}
@@ -270,18 +250,11 @@ func nativeOrder(frame []byte) []byte {
 
 // put queues a message for the peer; a peer that does not read is reported, never waited for.
 func (k *socket) put(a runtime.Args, out outgoing) {
-	if k.session.DryRun() {
-		return
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.deaf || k.closed {
+	if k.session.DryRun() || k.isClosed() {
 		return
 	}
 	out.sent = k.session.Work()
-	select {
-	case k.outbox <- out:
-	default:
+	if !k.outbox.put(out) {
 		out.sent()
 		a.Throw("the peer does not read; too much is waiting to be sent")
 	}

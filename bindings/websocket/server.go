@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/dop251/goja/file"
 	"github.com/gorilla/websocket"
 
 	"github.com/piopiy/piopiyd/bindings/fetch/outbound"
+	"github.com/piopiy/piopiyd/bindings/webidl"
 )
 
 // Server answers sockets in place of the network, in the session's own time: what a simulator has in it. Nothing is
@@ -27,6 +29,17 @@ type Request struct {
 	// Protocols are those that the script offers; Header is what it sends.
 	Protocols []string
 	Header    http.Header
+	// From is where in the script the socket was made, the innermost call first.
+	From []file.Position
+}
+
+// positions are the places of a stack.
+func positions(from webidl.Origin) []file.Position {
+	list := make([]file.Position, len(from))
+	for i := range from {
+		list[i] = from[i].Position()
+	}
+	return list
 }
 
 // Peer is the far end of a socket. Its methods are called in order and must not wait.
@@ -147,13 +160,13 @@ func (c *Conn) watch() {
 }
 
 // meet is connect where a server stands in place of the network.
-func (k *socket) meet(ctx context.Context, t *target, done func()) {
+func (k *socket) meet(ctx context.Context, t *target, from []file.Position, done func()) {
 	defer done()
 	s := k.in.s
 	late, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	patience := s.Clock().AfterFunc(t.timeout, func() { cancel(errLate) })
-	peer, err := k.in.m.server.Accept(late, Request{URL: shown(t.url.String()), Protocols: t.protocols, Header: t.header})
+	peer, err := k.in.m.server.Accept(late, Request{URL: shown(t.url.String()), Protocols: t.protocols, Header: t.header, From: from})
 	patience.Stop()
 	if err == nil && late.Err() != nil {
 		peer.Closed(websocket.CloseAbnormalClosure, "")
@@ -172,12 +185,9 @@ func (k *socket) meet(ctx context.Context, t *target, done func()) {
 				return k.end(ending{code: websocket.CloseAbnormalClosure, err: aborted(nil)})
 			}
 			k.wire.far = c
-			if err := k.isOpen(peer.Protocol()); err != nil {
-				return err
-			}
 			c.watch()
 			peer.Opened(c)
-			return nil
+			return k.isOpen(peer.Protocol())
 		})
 		return
 	case errors.Is(context.Cause(late), errLate):

@@ -102,8 +102,8 @@ func TestServer(t *testing.T) {
 	})
 	for script, want := range map[string]string{
 		// A flood waits for the script, as it would in the network, and the goodbye waits behind it.
-		`const s = await new WebSocket('ws://h/').opened; s.send('flood'); let n = 0; const closed = once(s, 'close')
-		 for await (const m of s) n++; const e = await closed; return [n, e.code, e.reason, e.wasClean]`: `[1000,4000,"enough",true]`,
+		`const s = await new WebSocket('ws://h/').opened, it = s[Symbol.asyncIterator](), closed = once(s, 'close'); s.send('flood'); let n = 0
+		 for await (const m of { [Symbol.asyncIterator]: () => it }) n++; const e = await closed; return [n, e.code, e.reason, e.wasClean]`: `[1000,4000,"enough",true]`,
 		// What nobody takes gives way, the oldest first.
 		`const s = await new WebSocket('ws://h/').opened; s.send('flood'); const e = await once(s, 'close'); let n = 0; for await (const m of s) n++; return [e.code, n > 50 && n < 300]`: `[4000,true]`,
 		`const s = await new WebSocket('ws://h/').opened; s.send('drop'); s.onerror = e => s.why = e.error.code; const e = await once(s, 'close'); return [e.code, e.wasClean, s.why]`:    `[1006,false,"ECONNRESET"]`,
@@ -112,7 +112,8 @@ func TestServer(t *testing.T) {
 		`return failing(() => new WebSocket('ws://h/secret').opened)`:       `"EHANDSHAKE: WebSocket: h: the server answered 401 Unauthorized instead of opening a WebSocket; does the option \"headers\" hold what it asks for?"`,
 		`return failing(() => new WebSocket('ws://h/down').opened)`:         `"ECONNREFUSED: WebSocket: h: nobody is there"`,
 		`return failing(() => new WebSocket('ws://h/pushy', ['a']).opened)`: `"EPROTO: WebSocket: h: the server chose a protocol that was not offered; name it in the option \"protocols\""`,
-		`const s = await new WebSocket('ws://h/').opened; s.onmessage = () => {}; s.send('flood'); s.close(3000, 'bye'); const e = await once(s, 'close'); return [e.code, e.reason, s.readyState]`: `[3000,"",3]`,
+		`const s = await new WebSocket('ws://h/').opened; s.send('echo 1'); s.close(3000, 'bye'); const e = await once(s, 'close'); return [e.code, e.reason, e.wasClean]`:                          `[3000,"",true]`,
+		`const s = await new WebSocket('ws://h/').opened; s.onmessage = () => {}; s.send('flood'); s.close(3000, 'bye'); const e = await once(s, 'close'); return [e.code, e.reason, s.readyState]`: `[4000,"enough",3]`,
 	} {
 		if got := eval(t, k, "", script); got != want {
 			t.Errorf("%s\n got %s\nwant %s", script, got, want)

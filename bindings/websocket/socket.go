@@ -91,7 +91,7 @@ func (in *instance) construct(this *goja.Object, c goja.FunctionCall) {
 	ctx, cancel := context.WithCancel(in.s.Context())
 	k.cancel = cancel
 	if in.m.server != nil {
-		go k.meet(ctx, t, in.s.Work())
+		go k.meet(ctx, t, positions(k.from), in.s.Work())
 		return
 	}
 	go k.connect(ctx, t, in.s.Work())

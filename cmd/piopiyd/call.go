@@ -53,7 +53,8 @@ func (c callCommand) Run(ctx context.Context, t terminal, g globals) error {
 	}
 	now := sim.NewClock(time.Time{})
 	lines := logLines{t, c.JSON}
-	e, err := newEngine(cfg, func(rc *runtime.Config) { rc.Clock, rc.Journal = now, lines })
+	place := &placing{}
+	e, err := newPlacingEngine(cfg, place, func(rc *runtime.Config) { rc.Clock, rc.Journal = now, lines })
 	if err != nil {
 		return err
 	}
@@ -83,12 +84,25 @@ func (c callCommand) Run(ctx context.Context, t terminal, g globals) error {
 	if !c.JSON {
 		options.Observe = func(e sim.Entry) { t.printf("%s\n", t.entry(e)) }
 	}
-	transcript, err := sim.New(options).Call(ctx, web.or(e.handler), who)
+	driver, handler := sim.New(options), web.or(e.handler)
+	outgoing := driver.Originator(ctx, handler, func(o call.Order) sim.Caller {
+		party := who.Callee
+		if own, ok := who.Callees[strings.TrimPrefix(o.To, "+")]; ok {
+			party = own
+		}
+		return sim.Caller{Party: &party, Callee: who.Callee, Callees: who.Callees}
+	})
+	place.Originator = outgoing
+	transcript, err := driver.Call(ctx, handler, who)
+	outgoing.Wait()
 	if err != nil {
 		return err
 	}
 	return c.report(t, transcript)
 }
+
+// placing places calls with whoever is there once the calls begin.
+type placing struct{ call.Originator }
 
 // report ends the command with what became of the call.
 func (c callCommand) report(t terminal, transcript *sim.Transcript) error {

@@ -25,9 +25,14 @@ type engine struct {
 
 // newEngine returns an engine; set changes what the configuration says of its runtime.
 func newEngine(cfg config.Config, set func(*runtime.Config)) (*engine, error) {
+	return newPlacingEngine(cfg, nil, set)
+}
+
+// newPlacingEngine is newEngine with somebody who places the calls that scripts ask for.
+func newPlacingEngine(cfg config.Config, place call.Originator, set func(*runtime.Config)) (*engine, error) {
 	quiet := slog.New(slog.DiscardHandler)
 	live := &call.Live{}
-	rc, err := runtimeConfig(cfg, nil, bindcall.CallsOptions{Live: live}, nil, quiet)
+	rc, err := runtimeConfig(cfg, nil, bindcall.CallsOptions{Live: live, Originator: place}, nil, quiet)
 	if err != nil {
 		return nil, err
 	}

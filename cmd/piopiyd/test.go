@@ -19,13 +19,13 @@ import (
 )
 
 type testCommand struct {
-	Dir     string        `arg:"" optional:"" help:"Run only the tests below this folder (default all of the scripts folder)."`
+	Dir     string        `arg:"" optional:"" help:"Run only the tests of this file, or below this folder (default all of the scripts folder)."`
 	Only    string        `name:"run" placeholder:"REGEXP" help:"Run the tests whose name matches; a name is FILE > TEST."`
 	Watch   bool          `help:"Run them again after every save, until interrupted."`
 	JUnit   string        `name:"junit" placeholder:"FILE" help:"Write the results as JUnit XML, too."`
 	Timeout time.Duration `default:"10s" help:"How long one test may take, in real time."`
 	Cover   bool          `name:"coverage" help:"Say which lines of the apps ran."`
-	Verbose bool          `short:"v" help:"Show the calls of tests that pass, too."`
+	Verbose bool          `short:"v" help:"Show the calls and the console of tests that pass, too."`
 }
 
 // Run runs the tests of scripts in the simulator. It fails when one of them does.
@@ -40,6 +40,9 @@ func (c testCommand) Run(ctx context.Context, t terminal, g globals) error {
 	}
 	found, err := findApps(cfg)
 	if err != nil {
+		return err
+	}
+	if err := found.check(cfg); err != nil {
 		return err
 	}
 	o := testrunner.Options{Below: below, Timeout: c.Timeout, Fault: faultPolicy(cfg.Fault)}
@@ -68,8 +71,12 @@ func (c testCommand) place(g *globals) (below string, err error) {
 	if c.Dir == "" {
 		return "", nil
 	}
-	if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
-		return "", fmt.Errorf("%s is no folder", c.Dir)
+	info, err := os.Stat(c.Dir)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("there is no file or folder %s", c.Dir)
+	case !info.IsDir() && !testrunner.IsTest(c.Dir):
+		return "", fmt.Errorf("%s is no test: their names end in .test.ts or .test.js", c.Dir)
 	}
 	cfg, err := g.load()
 	if err != nil {
@@ -85,6 +92,9 @@ func (c testCommand) place(g *globals) (below string, err error) {
 	}
 	if rel, err := filepath.Rel(root, dir); err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return filepath.ToSlash(rel), nil
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("%s is not below the scripts folder %s: name that with --scripts", c.Dir, cfg.Scripts)
 	}
 	g.Scripts = c.Dir
 	return "", nil

@@ -281,3 +281,10 @@ func (h *timerHeap) Pop() any {
 	t.index = -1
 	return t
 }
+
+// Timers returns how many timers wait.
+func (c *Clock) Timers() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.timers)
+}

@@ -39,6 +39,12 @@ type Options struct {
 	Length func(call.Prompt) time.Duration
 	// StreamFor is how long a media WebSocket stays open that the app does not serve itself: 30 s.
 	StreamFor time.Duration
+	// Connect, where set, is asked for the server at the URL of a media WebSocket that the app does not serve itself: a
+	// function that returns when it is done with the stream, or nil where there is none. It is at work, and may wait in
+	// the Clock's time. The error says why the server opens no stream.
+	Connect func(ctx context.Context, url string) (serve func(ctx context.Context, s call.Stream) error, err error)
+	// MaxPlaced bounds how many calls an Originator places, so that calls which place calls come to an end: 100.
+	MaxPlaced int
 	// NewID makes the ids of calls and legs. nil counts: 00000000-0000-4000-8000-000000000001 and so on.
 	NewID func() string
 	// Observe is told of every entry of the transcript as it happens, in order.
@@ -62,6 +68,9 @@ func New(opts Options) *Driver {
 	if opts.MaxDuration <= 0 {
 		opts.MaxDuration = 4 * time.Hour
 	}
+	if opts.MaxPlaced <= 0 {
+		opts.MaxPlaced = 100
+	}
 	if opts.StreamFor <= 0 {
 		opts.StreamFor = 30 * time.Second
 	}
@@ -82,11 +91,11 @@ func (d *Driver) Clock() *Clock { return d.opts.Clock }
 // nil. The error says that the simulation was cut short by ctx; what became of the call itself, and whether it
 // led nowhere, is in the transcript.
 func (d *Driver) Call(ctx context.Context, h call.Handler, who Caller) (*Transcript, error) {
+	d.begin() // before the call is made: it begins now
 	l := newLine(d, h, d.newCall(who), &who)
 	if who.Party != nil && l.call.Direction == call.Outbound {
 		l.order = &call.Order{App: who.App, From: l.call.From, To: l.call.To, ExtraParams: who.ExtraParams}
 	}
-	d.begin()
 	return d.conduct(ctx, l)
 }
 

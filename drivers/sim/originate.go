@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/pcmo"
@@ -18,6 +20,7 @@ type Originator struct {
 	who     func(call.Order) Caller
 	life    context.Context
 	calls   sync.WaitGroup
+	placed  atomic.Int64
 }
 
 var _ call.Originator = (*Originator)(nil)
@@ -39,6 +42,9 @@ func (o *Originator) Originate(_ context.Context, order call.Order) (*call.Call,
 	}
 	if strings.Trim(order.To, "+ ") == "" {
 		return nil, errors.New("originate: to: whom to call is missing")
+	}
+	if most := o.driver.opts.MaxPlaced; o.placed.Add(1) > int64(most) {
+		return nil, fmt.Errorf("originate: %d calls were placed, and no more are simulated: do the calls that the app places place calls?", most)
 	}
 	order.RequestID = cmp.Or(order.RequestID, o.driver.opts.NewID())
 	order.RingTimeout = cmp.Or(order.RingTimeout, pcmo.DefaultRingTimeout)

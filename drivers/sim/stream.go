@@ -43,15 +43,30 @@ type stream struct {
 // maxNotices is how many text frames wait for the app; more are lost.
 const maxNotices = 64
 
-// Stream opens a media stream. When the app has no stream callback, somebody else's server is at its end.
+// Stream opens a media stream: to a server of Options.Connect, or else to the app's stream callback. When the app has
+// none, somebody else's server is at its end.
 func (l *line) Stream(ctx context.Context, req call.StreamRequest) (call.OpenStream, error) {
-	req.Events = req.Events || req.URL == l.call.StreamURL // the app's own script knows what they are
+	own := req.URL == l.call.StreamURL
+	req.Events = req.Events || own // the app's own script knows what they are
+	serve := func(ctx context.Context, s call.Stream) error { return l.handler.Stream(ctx, l.call, s) }
+	if connect := l.driver.opts.Connect; connect != nil && !own {
+		if err := ended(ctx); err != nil {
+			return nil, err
+		}
+		server, err := connect(ctx, req.URL)
+		if err != nil {
+			return nil, err
+		}
+		if server != nil {
+			serve = server
+		}
+	}
 	s, err := l.openStream(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	l.clock.Begin()
-	go s.serve(l.ctx)
+	go s.serve(l.ctx, serve)
 	return s, nil
 }
 
@@ -87,9 +102,9 @@ func (l *line) openStream(ctx context.Context, req call.StreamRequest) (*stream,
 }
 
 // serve hands the stream to the app and closes it when the app is done.
-func (s *stream) serve(ctx context.Context) {
+func (s *stream) serve(ctx context.Context, app func(context.Context, call.Stream) error) {
 	defer s.clock.End()
-	err := s.line.handler.Stream(ctx, s.line.call, s)
+	err := app(ctx, s)
 	s.mu.Lock()
 	s.served = true
 	finished := s.finished

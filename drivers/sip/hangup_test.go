@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip"
+	"github.com/piopiy/piopiyd/drivers/sip/sdp"
 	"github.com/piopiy/piopiyd/drivers/sip/ua"
 	"github.com/piopiy/piopiyd/pcmo"
 )
@@ -161,4 +164,60 @@ func TestDrainEndsOutboundCalls(t *testing.T) {
 	wait(t, "the answer", func() bool { return c.State().Status == call.StatusAnswered })
 	x.balanced(1)
 	p.ends()
+}
+
+// TestTheCalleeAnswersWhileTheCallerHangsUp has both happen at about the same time, many times: whoever is first, each
+// leg ends once, and nobody is left in a call.
+func TestTheCalleeAnswersWhileTheCallerHangsUp(t *testing.T) {
+	t.Parallel()
+	rounds := 60
+	if testing.Short() || raceDetector {
+		rounds = 15
+	}
+	const lines = 4
+	var callees [lines]*phone
+	var taken, left atomic.Int64
+	docs := documents{}
+	for i := range callees {
+		callees[i] = newPhone(t, func(p *phone, i *ua.Invitation) {
+			i.Ring()
+			select {
+			case <-time.After(20 * time.Millisecond):
+				d, err := sdp.Parse(i.Offer)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				h := p.handlers()
+				h.Ended = func(ua.End) { left.Add(1) }
+				if _, err = i.Accept(p.local().Answer(d), h); err == nil {
+					taken.Add(1)
+				}
+			case <-i.Cancelled:
+			}
+		})
+		docs[fmt.Sprint("desk", i)] = `[{"action":"connect","timeout":5,"connect":[{"type":"sip","user":"` + callees[i].uri() + `"}]}]`
+	}
+	x := performs(t, docs)
+	var all sync.WaitGroup
+	for line := range lines {
+		callers := make([]*phone, rounds)
+		for i := range callers {
+			callers[i] = newPhone(t, nil)
+		}
+		all.Go(func() {
+			for i, caller := range callers {
+				ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond+time.Duration(i%20)*time.Millisecond)
+				if caller.call(ctx, x, fmt.Sprint("desk", line)) == nil {
+					caller.hangUp()
+				}
+				cancel()
+			}
+		})
+	}
+	all.Wait()
+	wait(t, "the end of all calls", func() bool { return x.live.Len() == 0 && x.Calls() == 0 })
+	wait(t, "the goodbye to all callees", func() bool { return taken.Load() == left.Load() })
+	x.balanced(lines * rounds)
+	t.Logf("%d of %d calls were answered", taken.Load(), lines*rounds)
 }

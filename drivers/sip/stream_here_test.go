@@ -92,3 +92,24 @@ func TestAStreamThatCannotBeOpened(t *testing.T) {
 		t.Errorf("faults: %s", x.faults())
 	}
 }
+
+// TestAStreamEndsWithItsScript has a script fail while it holds a stream: the caller hears nothing of it any more, and
+// meets the fault policy.
+func TestAStreamEndsWithItsScript(t *testing.T) {
+	t.Parallel()
+	x := open(t, map[string]string{"ai": `
+		const { tone } = require('piopiy/audio')
+		exports.answer = async call => {
+			const socket = await call.stream()
+			socket.play(tone(700, '20s'))
+			await new Promise(f => socket.on('dtmf', f))
+			throw new Error('the model is gone')
+		}
+	`})
+	p := called(t, x)
+	p.hears(700)
+	p.session.SendDigits("5")
+	p.ends()
+	x.has("b stream_disconnected")
+	x.has("a cdr answered NORMAL_TEMPORARY_FAILURE")
+}

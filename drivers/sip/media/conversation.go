@@ -24,10 +24,10 @@ type Conversation struct {
 	silenced       bool    // in the room
 	shared, both   bool    // in this tick the room hears the caller, and the callee too
 	duck           float32 // how loud the callee is while something plays, 1 is unchanged
-	frames         frames
+	frames         *frames // of the tick under way; in a room, as long as it is there
 }
 
-// frames are those of the tick under way.
+// frames are those of a tick.
 type frames struct {
 	said    Frame // by the caller
 	answer  Frame // by the callee
@@ -88,13 +88,19 @@ func (c *Conversation) Tick() {
 	if c.room != nil {
 		return
 	}
+	c.frames = framePool.Get().(*frames)
 	c.listen(c.rate())
 	c.speak(nil)
+	framePool.Put(c.frames)
+	c.frames = nil
 }
+
+// framePool holds the frames of conversations between their ticks: most of a call's time.
+var framePool = sync.Pool{New: func() any { return new(frames) }}
 
 // listen takes a frame from each party.
 func (c *Conversation) listen(rate int) {
-	f := &c.frames
+	f := c.frames
 	f.at(rate)
 	c.caller.ReadFrame(f.said)
 	if c.dumb || c.hold != nil {
@@ -111,7 +117,7 @@ func (c *Conversation) listen(rate int) {
 
 // speak gives a frame to each party, and to all who listen. room is what the others in the room say, or nil.
 func (c *Conversation) speak(room Frame) {
-	f := &c.frames
+	f := c.frames
 	other := f.answer
 	if room != nil {
 		other = f.other

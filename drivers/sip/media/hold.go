@@ -40,7 +40,7 @@ func (c *Conversation) SetCaller(caller *Session) {
 
 // keepWaiting replaces what the parties hear by the music on hold.
 func (c *Conversation) keepWaiting() {
-	f := &c.frames
+	f := c.frames
 	if !c.hold.readFrame(f.heard) {
 		clear(f.heard)
 	}

@@ -42,8 +42,9 @@ type JitterStats struct {
 // It is not safe for concurrent use. The zero Jitter is ready to use.
 type Jitter struct {
 	decoder Decoder
-	frame   int // samples
-	ring    [ringSize]jitterPacket
+	frame   int            // samples
+	ring    []jitterPacket // ringSize of them, from the first packet on: there are calls without sound
+	spare   [][]byte       // for payloads
 	stats   JitterStats
 	begun   bool   // next and high are known
 	next    uint16 // the sequence number that plays next
@@ -70,20 +71,18 @@ type jitterPacket struct {
 	silence bool // comfort noise at level
 	level   uint8
 	seq     uint16
-	payload []byte // kept for the next packet
+	payload []byte
 }
 
 // Reset forgets the stream: another one begins, coded with codec. The counts go on.
 func (j *Jitter) Reset(codec Codec) {
-	stats, rest, history, samples := j.stats, j.rest, j.concealer.history, codec.SampleRate()/framesPerSecond
-	*j = Jitter{decoder: codec.NewDecoder(), frame: samples, stats: stats}
-	if n := samples * (maxPayload/frameOctets + 1); len(rest) == n { // the same once more: a call begins so
-		j.rest = rest
-	} else {
-		j.rest, history = make([]int16, n), make([]int16, 2*samples)
+	before := *j
+	*j = Jitter{decoder: codec.NewDecoder(), frame: codec.SampleRate() / framesPerSecond, stats: before.stats}
+	if j.frame == before.frame && before.ring != nil { // the same once more
+		j.ring, j.spare, j.rest = before.ring, before.spare, before.rest
+		clear(before.concealer.history)
+		j.concealer.begin(before.concealer.history)
 	}
-	clear(history)
-	j.concealer.begin(history)
 }
 
 // Stats returns the counts so far.
@@ -111,6 +110,9 @@ func (j *Jitter) Put(p Packet, now time.Time) {
 	if slot == nil {
 		j.stats.Late++
 		return
+	}
+	if n := len(j.spare); slot.payload == nil && n > 0 {
+		slot.payload, j.spare = j.spare[n-1], j.spare[:n-1]
 	}
 	slot.payload = append(slot.payload[:0], p.Payload...)
 	j.octets = len(p.Payload)
@@ -149,6 +151,10 @@ func (j *Jitter) store(sequence uint16) *jitterPacket {
 }
 
 func (j *Jitter) restart(seq uint16) {
+	if j.ring == nil {
+		j.ring = make([]jitterPacket, ringSize)
+		j.concealer.begin(make([]int16, 2*j.frame))
+	}
 	for i := range j.ring {
 		j.ring[i].used = false
 	}
@@ -251,7 +257,7 @@ func (j *Jitter) fill() int {
 		slot := &j.ring[j.next%ringSize]
 		if slot.used && slot.seq == j.next {
 			slot.used = false
-			j.resting = len(j.decoder.Decode(j.rest[:j.resting], slot.payload))
+			j.decode(slot)
 			if slot.silence {
 				j.concealer.quiet = true
 				j.concealer.noise.set(slot.level)
@@ -272,6 +278,19 @@ func (j *Jitter) fill() int {
 		return isDry
 	}
 	return isSound
+}
+
+// decode appends a packet to rest.
+func (j *Jitter) decode(slot *jitterPacket) {
+	if need := max(j.resting+len(slot.payload)*j.frame/frameOctets, 2*j.frame); need > len(j.rest) {
+		rest := make([]int16, need)
+		copy(rest, j.rest[:j.resting])
+		j.rest = rest
+	}
+	j.resting = len(j.decoder.Decode(j.rest[:j.resting], slot.payload))
+	if slot.payload != nil {
+		j.spare, slot.payload = append(j.spare, slot.payload), nil
+	}
 }
 
 func (j *Jitter) consume() {

@@ -53,6 +53,7 @@ func (r *Room) Join(c *Conversation) error {
 		return errElsewhere
 	}
 	c.room, c.silenced, c.duck = r, false, 1
+	c.frames = new(frames)
 	c.frames.at(c.rate())
 	r.members = append(r.members, c)
 	return nil
@@ -71,7 +72,7 @@ func (r *Room) leave(c *Conversation) {
 	if c.room != r {
 		return
 	}
-	c.room, c.duck = nil, 1
+	c.room, c.duck, c.frames = nil, 1, nil
 	r.members = slices.DeleteFunc(r.members, func(o *Conversation) bool { return o == c })
 }
 
@@ -201,7 +202,7 @@ func accumulate(sum []int32, f Frame) {
 
 // without fills dst with what the others in the room say.
 func (c *Conversation) without(dst Frame, sum []int32) {
-	f := &c.frames
+	f := c.frames
 	switch {
 	case !c.shared:
 		for i, v := range sum {

@@ -82,7 +82,7 @@ type Session struct {
 	encoder   Encoder
 	encodes   Codec
 	in, out   converter
-	native    [maxFrame]int16
+	native    Frame // see scratch
 	packet    []byte
 	sent      atomic.Uint64
 	octets    atomic.Uint64
@@ -189,8 +189,8 @@ func (s *Session) receive() {
 	}
 }
 
-// maxDatagram bounds what a session takes.
-const maxDatagram = 2048
+// maxDatagram bounds what a session takes: more than an Ethernet frame holds.
+const maxDatagram = 1536
 
 // datagramPool holds what short calls receive into; what is taken from a packet is copied.
 var datagramPool = sync.Pool{New: func() any { return new([maxDatagram]byte) }}
@@ -264,7 +264,7 @@ func (s *Session) ReadFrame(dst Frame) bool {
 		s.listen(dst)
 		return ok
 	}
-	native := Frame(s.native[:s.jitter.frame])
+	native := s.scratch(s.jitter.frame)
 	ok := s.jitter.ReadFrame(native)
 	s.listen(native)
 	s.in.convert(dst, native)
@@ -314,6 +314,14 @@ func (s *Session) WriteFrame(src Frame) {
 	}
 }
 
+// scratch is room for a frame of the codec's rate, where that is not the conversation's.
+func (s *Session) scratch(samples int) Frame {
+	if s.native == nil {
+		s.native = NewFrame(WideRate)
+	}
+	return s.native[:samples]
+}
+
 // target is where sound goes. The caller holds mu.
 func (s *Session) target() netip.AddrPort {
 	if s.peer.IsValid() {
@@ -332,8 +340,9 @@ func (s *Session) encode(codec Codec, src Frame) {
 		s.encoder, s.encodes = codec.NewEncoder(), codec
 	}
 	if n := codec.SampleRate() / framesPerSecond; n != len(src) {
-		s.out.convert(s.native[:n], src)
-		s.packet = s.encoder.Encode(s.packet, s.native[:n])
+		native := s.scratch(n)
+		s.out.convert(native, src)
+		s.packet = s.encoder.Encode(s.packet, native)
 		return
 	}
 	s.out.resampler = nil
