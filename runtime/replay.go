@@ -133,6 +133,7 @@ func (a *App) Rebuild(cfg SessionConfig, r *Recording) (*Session, error) {
 func (s *Session) Resume(ctx context.Context, play Player) error {
 	p := s.replay
 	err := p.run(ctx, play)
+	s.rt.cfg.Observer.Rebuilt(s.app, err)
 	if err != nil {
 		p.close("it could not be rebuilt")
 		return err

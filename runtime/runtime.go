@@ -90,6 +90,8 @@ type Observer interface {
 	SessionEnded(app string)
 	TurnEnded(app string, d time.Duration)
 	Faulted(app string, kind FaultKind)
+	// Rebuilt tells that a session lives on from its journal, or with err that it cannot.
+	Rebuilt(app string, err error)
 	// Reloaded tells that an edit went live as v, or was refused with err.
 	Reloaded(app string, v *Version, took time.Duration, err error)
 }
@@ -299,6 +301,7 @@ func (noObserver) SessionStarted(string)                           {}
 func (noObserver) SessionEnded(string)                             {}
 func (noObserver) TurnEnded(string, time.Duration)                 {}
 func (noObserver) Faulted(string, FaultKind)                       {}
+func (noObserver) Rebuilt(string, error)                           {}
 func (noObserver) Reloaded(string, *Version, time.Duration, error) {}
 
 // stdlibID names the state of the standard library. Files of it that a version uses are inputs of that version,

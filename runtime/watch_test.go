@@ -37,6 +37,7 @@ func (*reloads) SessionStarted(string)             {}
 func (*reloads) SessionEnded(string)               {}
 func (*reloads) TurnEnded(string, time.Duration)   {}
 func (*reloads) Faulted(string, runtime.FaultKind) {}
+func (*reloads) Rebuilt(string, error)             {}
 func (r *reloads) Reloaded(app string, _ *runtime.Version, _ time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

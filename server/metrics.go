@@ -19,6 +19,7 @@ type Metrics struct {
 	reloads  *prometheus.CounterVec
 	reload   prometheus.Histogram
 	faults   *prometheus.CounterVec
+	rebuilt  *prometheus.CounterVec
 
 	mu    sync.RWMutex
 	cache map[hookKey]prometheus.Observer
@@ -44,12 +45,14 @@ func NewMetrics() *Metrics {
 			Name: "piopiyd_reloads_total", Help: "Edits, by app and outcome (live or refused)."}, []string{"app", "outcome"}),
 		reload: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "piopiyd_reload_duration_seconds", Help: "Time to build, check and take an edit live.", Buckets: latencyBuckets}),
+		rebuilt: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "piopiyd_sessions_rebuilt_total", Help: "Sessions rebuilt from their journals, by app and result."}, []string{"app", "result"}),
 		faults: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "piopiyd_faults_total", Help: "Faults of scripts, by app and kind."}, []string{"app", "kind"}),
 		cache: map[hookKey]prometheus.Observer{},
 		turn:  map[string]prometheus.Observer{},
 	}
-	m.registry.MustRegister(m.hooks, m.sessions, m.turns, m.reloads, m.reload, m.faults,
+	m.registry.MustRegister(m.hooks, m.sessions, m.turns, m.reloads, m.reload, m.faults, m.rebuilt,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -134,6 +137,15 @@ func (m *Metrics) TurnEnded(app string, d time.Duration) {
 
 // Faulted counts a fault.
 func (m *Metrics) Faulted(app, kind string) { m.faults.WithLabelValues(app, kind).Inc() }
+
+// Rebuilt counts a session that was rebuilt from its journal, or could not be.
+func (m *Metrics) Rebuilt(app string, failed bool) {
+	result := "live"
+	if failed {
+		result = "failed"
+	}
+	m.rebuilt.WithLabelValues(app, result).Inc()
+}
 
 // Reloaded counts an edit and, when it went live, how long that took.
 func (m *Metrics) Reloaded(app string, took time.Duration, refused bool) {

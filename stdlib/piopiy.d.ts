@@ -64,7 +64,7 @@ interface Call extends CallVerbs {
    * exception that escapes a listener ends the session. At most 50 functions listen to one call.
    */
   on(status: ListenedStatus, listener: (event: CallEvent) => unknown): void
-  /** The call's live events from now on, for `for await`; the iteration ends after the call's hang-up. Of those that wait to be read the last 1000 are kept. */
+  /** The call's live events from now on, for `for await`; the iteration ends after the call's hang-up. Of those that wait to be read the last 1000 are kept. At most 50 iterations at a time. */
   events(): AsyncIterableIterator<CallEvent>
   [note: string]: unknown
 }
@@ -456,6 +456,12 @@ interface HangupError extends Error {
 interface ReplacedError extends Error {
   readonly name: 'ReplacedError'
   readonly code: 'REPLACED'
+}
+
+/** The daemon was restarted while this was under way, a POST for instance: it may have happened or not, and is not done again. Only calls from PIOPIY's cloud go on after a restart. */
+interface InterruptedError extends Error {
+  readonly name: 'InterruptedError'
+  readonly code: 'INTERRUPTED'
 }
 
 /** The verb does not fit how the call stands, or the other one that it names. The call goes on. */
@@ -1639,11 +1645,11 @@ declare module 'piopiy/test' {
   /** Calls an app; without a name, the one that the test file stands beside. */
   export function call(app?: string, options?: TestCallOptions): Promise<TestCall>
   export function call(options: TestCallOptions): Promise<TestCall>
-  /** Waits for a call that an app places, with calls.make; what becomes of it is said by a method of what it returns. A call that no test waits for is answered after 3 s by somebody who is silent. */
+  /** Waits for a call that an app places, with calls.make or the classes of the npm SDK; what becomes of it is said by a method of what it returns. A call that no test waits for is answered after 3 s by somebody who is silent. */
   export function callTo(to?: string | RegExp): TestOutgoing
   /** Calls an exported function of the app beside the test, or with 'desk/remind' of another, and returns its result. Both are copied as JSON. */
   export function run(what: string, ...args: any[]): Promise<any>
-  /** Answers what apps fetch, and what the classes of the npm SDK send to PIOPIY. A text stands for one URL with any query; the newest stub that fits answers. */
+  /** Answers what apps fetch, and what the classes of the npm SDK send to PIOPIY, which else the simulator carries out. A text stands for one URL with any query; the newest stub that fits answers. */
   export function stubFetch(url: string | RegExp, reply?: StubReply | ((request: StubRequest) => StubReply | Promise<StubReply>)): FetchStub
   /** Answers the WebSockets that apps open, and the media WebSockets of streams to servers. A text stands for one URL with any query; the newest stub that fits answers. A function in place of the server answers messages. */
   export function stubWebSocket(url: string | RegExp, server?: StubServer | StubServer['message']): WebSocketStub

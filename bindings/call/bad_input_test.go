@@ -83,6 +83,25 @@ func TestVerbsAtOnce(t *testing.T) {
 	}
 }
 
+// Verbs that wait for nobody begin in the order in which they were called, too.
+func TestQuickVerbsKeepTheirOrder(t *testing.T) {
+	for range 20 { // goroutines would come in any order
+		got, _ := dialIn(t, `exports.answer = async call => {
+			await call.answer()
+			for (const digit of '123456') call.sendDigits(digit)
+			call.hold()
+			call.mute()
+			call.unmute()
+			call.startRecording()
+			call.stopRecording()
+			call.unhold()
+			await call.pause('1s')
+		}`, sim.Caller{})
+		wants(t, got, "digits 1", "digits 2", "digits 3", "digits 4", "digits 5", "digits 6", "muted on", "muted off", "records from here on", "records stop")
+		wants(t, got, "hold on", "hold off")
+	}
+}
+
 // A validator may do what it likes: the gather settles, or the call's end ends it.
 func TestValidatorsThatMisbehave(t *testing.T) {
 	for _, tt := range []struct{ name, validate, want string }{

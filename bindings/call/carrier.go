@@ -39,10 +39,15 @@ type task struct {
 type turnRule int
 
 const (
-	aside  turnRule = iota // nothing
-	inTurn                 // the verbs before it that use the line
-	sound                  // the same; while two parties talk only the sounds before it, because both hear it
+	aside   turnRule = iota // nothing
+	inOrder                 // those before it of its kind: they take no time, and would else begin in any order
+	holding                 // the same for hold and unhold, which take the time that the phone does
+	inTurn                  // the verbs before it that use the line
+	sound                   // the same; while two parties talk only the sounds before it, because both hear it
 )
+
+// beside reports whether a verb does not wait for those that use the line.
+func (r turnRule) beside() bool { return r == aside || r == inOrder || r == holding }
 
 // outcome makes a verb's value, on the session's goroutine.
 type outcome func() goja.Value

@@ -305,11 +305,17 @@ func (conv *conversation) stream(ctx context.Context, c *call.Call, stream call.
 	defer conv.enter()()
 	conv.serving.Add(1)
 	defer conv.servedOutside()
+	var flush func(context.Context)
 	err := conv.session.RunLong(ctx, "stream", func() (goja.Value, error) {
 		conv.session.Record("stream", map[string]string{"state": "connected"})
 		conv.session.Unrepeatable("the script works on the call's audio, which is not recorded")
-		return conv.export("stream", conv.handler.opts.Stream(conv.session, stream), conv.callObject(c))
+		var socket goja.Value
+		socket, flush = conv.handler.opts.Stream(conv.session, stream)
+		return conv.export("stream", socket, conv.callObject(c))
 	}, nil)
+	if err == nil {
+		flush(ctx)
+	}
 	conv.session.Record("stream", map[string]string{"state": "disconnected"})
 	return err
 }

@@ -1,6 +1,8 @@
 package call
 
 import (
+	"slices"
+
 	"github.com/dop251/goja"
 
 	"github.com/piopiy/piopiyd/call"
@@ -8,7 +10,7 @@ import (
 )
 
 const (
-	// maxListeners bounds the functions that listen to one call; maxUnread the events that an iteration has not
+	// maxListeners bounds the functions that listen to one call, and the iterations over its events; maxUnread the events that an iteration has not
 	// asked for yet, after which the oldest are forgotten.
 	maxListeners = 50
 	maxUnread    = 1000
@@ -44,15 +46,21 @@ func (v *verbs) events(a runtime.Args) goja.Value {
 	if v.conv == nil {
 		a.Throw("events can only be listened to on the script's own call")
 	}
+	if len(v.conv.feeds) >= maxListeners {
+		a.Throw("at most %d iterations over the events of one call can be under way; leave their loops", maxListeners)
+	}
 	s := v.session
-	feed := &feed{session: s}
-	v.conv.feeds = append(v.conv.feeds, feed)
+	f := &feed{session: s, over: v.conv.gone}
+	if !f.over {
+		v.conv.feeds = append(v.conv.feeds, f)
+	}
 	o := s.VM().NewObject()
-	set(o, "next", func(goja.FunctionCall) goja.Value { return feed.next() })
+	set(o, "next", func(goja.FunctionCall) goja.Value { return f.next() })
 	set(o, "return", func(goja.FunctionCall) goja.Value {
-		feed.end()
+		f.end()
+		v.conv.feeds = slices.DeleteFunc(v.conv.feeds, func(other *feed) bool { return other == f })
 		p, resolve, _ := s.VM().NewPromise()
-		_ = resolve(feed.item(goja.Undefined(), true))
+		_ = resolve(f.item(goja.Undefined(), true))
 		return s.VM().ToValue(p)
 	})
 	self := s.VM().ToValue(func(goja.FunctionCall) goja.Value { return o })
@@ -128,9 +136,12 @@ func (conv *conversation) tell(e *call.Event) error {
 	object := conv.eventObject(e)
 	for _, f := range conv.feeds {
 		f.put(object)
-		if e.Status == call.StatusHangup && e.Leg != call.LegB {
+	}
+	if e.Status == call.StatusHangup && e.Leg != call.LegB {
+		for _, f := range conv.feeds {
 			f.end()
 		}
+		conv.feeds = nil
 	}
 	for _, l := range conv.listeners {
 		if l.status != "*" && l.status != string(e.Status) {

@@ -37,8 +37,9 @@ type Options struct {
 	// Fault is the fault policy of apps without one of their own in Faults.
 	Fault  call.FaultPolicy
 	Faults map[string]call.FaultPolicy
-	// Stream makes the script's view of a media WebSocket; nil means that stream callbacks are not served.
-	Stream func(s *runtime.Session, stream call.Stream) goja.Value
+	// Stream makes the script's view of a media WebSocket, and what waits until all that the script has sent was sent; nil
+	// means that stream callbacks are not served.
+	Stream func(s *runtime.Session, stream call.Stream) (socket goja.Value, flush func(ctx context.Context))
 	// Live knows the calls under way; nil means that scripts can only answer with documents.
 	Live *call.Live
 	// Recall returns the journal of a call, as it was recorded before this process began or while the call's session
@@ -256,7 +257,7 @@ func (h *Handler) forReport(ctx context.Context, appName, callback string, c *ca
 	} else if !cur.HasExport(callback) {
 		return nil, nil
 	}
-	conv, err := h.open(ctx, c, false)
+	conv, err := h.begin(c, nil, false)
 	if err != nil {
 		return nil, busy(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -357,6 +358,30 @@ func (w *wire) Close(code int, _ string) error {
 	default:
 	}
 	return nil
+}
+
+// The stream is not given back before its script's last words were sent.
+func TestTheLastWordsOfAStreamAreSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := open(t, `exports.stream = socket => { socket.perform([{ action: 'hangup' }]) }`)
+		w := &wire{in: make(chan []byte), texts: make(chan string), closed: make(chan int, 1)}
+		done := make(chan error, 1)
+		go func() { done <- d.handler.Stream(t.Context(), theCall("c1"), w) }()
+		synctest.Wait()
+		select {
+		case err := <-done:
+			t.Fatalf("the stream was given back first: %v", err)
+		default:
+		}
+		if got := <-w.texts; got != `[{"action":"hangup"}]` {
+			t.Errorf("got %s", got)
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		close(w.in)
+		d.settle()
+	})
 }
 
 func TestAStreamEchoes(t *testing.T) {

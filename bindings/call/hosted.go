@@ -113,7 +113,7 @@ func (h *hosted) carry(t task) goja.Value {
 			h.after(then)
 		}
 	}
-	h.join(mine, t.turn == aside, false)
+	h.join(mine, t.turn.beside(), false)
 	if !at.once {
 		var promise goja.Value
 		promise, settle = h.s.Deferred()

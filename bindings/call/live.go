@@ -15,6 +15,8 @@ type live struct {
 	control *call.Control
 	turns   turns // of the verbs that use the line
 	over    turns // of sounds over a conversation
+	quick   turns // of verbs that take no time
+	holds   turns
 }
 
 // carry implements carrier.
@@ -33,6 +35,10 @@ func (l *live) carry(t task) goja.Value {
 		case t.turn == aside:
 			begin()
 			return
+		case t.turn == inOrder:
+			others = &l.quick
+		case t.turn == holding:
+			others = &l.holds
 		case t.turn == sound && l.control.State().Status == call.StatusBridged:
 			others = &l.over
 		}

@@ -114,8 +114,11 @@ func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
 			}
 		}
 	}
-	if r.conv != nil {
+	switch {
+	case r.conv != nil:
 		h.calls[k] = r.conv
+	case r.err != nil && ctx.Err() == nil:
+		h.ended.add(k) // what is still reported of it begins anew
 	}
 	h.mu.Unlock()
 	close(r.done)

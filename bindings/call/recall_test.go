@@ -319,6 +319,32 @@ func TestADivergenceIsNeverAGuess(t *testing.T) {
 	}
 }
 
+// The records of a call that cannot be rebuilt reach the script all the same.
+func TestACallThatCannotBeRebuiltHasItsRecords(t *testing.T) {
+	script := `exports.answer = () => [{ action: 'stream', ws_url: 'wss://me.example' }]
+	exports.stream = async socket => { for await (const frame of socket); }
+	exports.cdr = (r, call) => console.log('the record', r.status)`
+	before := &past{}
+	d := lasting(t, before, script)
+	d.begin()
+	w := &wire{in: make(chan []byte), texts: make(chan string, 10), closed: make(chan int, 1)}
+	ctx, hangUp := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- d.handler.Stream(ctx, cloudCall("c1"), w) }()
+	w.in <- []byte{1, 0}
+	w.in <- []byte{1, 0} // the first has been read: the stream is in the journal
+	d2 := lasting(t, d.kill(before), script)
+	hangUp()
+	<-done
+	r := &call.CDR{App: "app", Driver: "cloud", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
+	if err := d2.handler.CDR(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if got := d2.logged("c1"); !strings.Contains(got, "the record answered") {
+		t.Errorf("the script says %q", got)
+	}
+}
+
 // An event that was being delivered when the process ended is delivered once more: the script hears of it once.
 func TestAReportThatTheJournalHasIsNotToldAgain(t *testing.T) {
 	script := `let n = 0

@@ -78,6 +78,9 @@ func (v *verbs) Get(name string) goja.Value {
 		v.made = map[string]goja.Value{}
 	}
 	made := v.session.VM().ToValue(func(c goja.FunctionCall) goja.Value {
+		if name == "on" || name == "events" { // they return no promise, and throw
+			return do(v, v.session.Args("call."+name, c))
+		}
 		v.with = arguments(v.session, c.Arguments)
 		return v.promise(func() goja.Value { return do(v, v.session.Args("call."+name, c)) })
 	})

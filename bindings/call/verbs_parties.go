@@ -31,7 +31,7 @@ func (v *verbs) end(verb string, a runtime.Args, cause string) goja.Value {
 	if err := (pcmo.Document{&pcmo.Hangup{Cause: cause}}).Validate(); err != nil {
 		a.Throw("the cause must be a word such as USER_BUSY: %v", err)
 	}
-	return v.do(task{verb: verb, hosted: hangsUp(cause), live: simply(func(_ context.Context, c *call.Control) error {
+	return v.do(task{verb: verb, turn: inOrder, hosted: hangsUp(cause), live: simply(func(_ context.Context, c *call.Control) error {
 		return c.Hangup(call.Ending{By: call.SideApp, Cause: cause})
 	})})
 }
@@ -177,7 +177,7 @@ func (v *verbs) transfer(a runtime.Args) goja.Value {
 	}
 	ring, limit := int(w.Timeout/time.Second), int(w.MaxDuration/time.Second)
 	connect := &pcmo.Connect{From: pcmo.Number(w.CallerID), Targets: []pcmo.Target{t.Target}, TimeoutSeconds: &ring, DurationSeconds: &limit}
-	return v.do(task{verb: "transfer", hosted: transfers(w), live: simply(func(_ context.Context, c *call.Control) error { return c.Perform([]pcmo.Action{connect}) })})
+	return v.do(task{verb: "transfer", turn: inOrder, hosted: transfers(w), live: simply(func(_ context.Context, c *call.Control) error { return c.Perform([]pcmo.Action{connect}) })})
 }
 
 // perform lets a document take the place of what is performed.
@@ -194,7 +194,7 @@ func (v *verbs) perform(a runtime.Args) goja.Value {
 	if result.Pipeline != nil {
 		doc = result.Pipeline
 	}
-	return v.do(task{verb: "perform", hosted: performs(result), live: simply(func(_ context.Context, c *call.Control) error { return c.Perform(doc) })})
+	return v.do(task{verb: "perform", turn: inOrder, hosted: performs(result), live: simply(func(_ context.Context, c *call.Control) error { return c.Perform(doc) })})
 }
 
 func (v *verbs) refer(a runtime.Args) goja.Value {
@@ -213,7 +213,7 @@ func (v *verbs) conference(a runtime.Args) goja.Value {
 }
 
 func (v *verbs) leave(runtime.Args) goja.Value {
-	return v.do(task{verb: "leave", live: simply(func(_ context.Context, c *call.Control) error { c.Leave(); return c.Err() })})
+	return v.do(task{verb: "leave", turn: inOrder, live: simply(func(_ context.Context, c *call.Control) error { c.Leave(); return c.Err() })})
 }
 
 func hold(held bool) func(*verbs, runtime.Args) goja.Value {
@@ -223,7 +223,7 @@ func hold(held bool) func(*verbs, runtime.Args) goja.Value {
 		if o := a.Options(0, "music"); held && o.Has("music") {
 			music = call.Sound(o.String("music", ""))
 		}
-		return v.do(task{verb: verb, live: simply(func(ctx context.Context, c *call.Control) error { return c.Hold(ctx, held, music) })})
+		return v.do(task{verb: verb, turn: holding, live: simply(func(ctx context.Context, c *call.Control) error { return c.Hold(ctx, held, music) })})
 	}
 }
 
@@ -231,7 +231,7 @@ func mute(muted bool) func(*verbs, runtime.Args) goja.Value {
 	verb := map[bool]string{true: "mute", false: "unmute"}[muted]
 	return func(v *verbs, a runtime.Args) goja.Value {
 		who := party(a, a.Options(0, "party"), "party")
-		return v.do(task{verb: verb, live: simply(func(ctx context.Context, c *call.Control) error { return c.Mute(ctx, who, muted) })})
+		return v.do(task{verb: verb, turn: inOrder, live: simply(func(ctx context.Context, c *call.Control) error { return c.Mute(ctx, who, muted) })})
 	}
 }
 
@@ -241,5 +241,5 @@ func (v *verbs) sendDigits(a runtime.Args) goja.Value {
 		a.Throw("the digits must be 1 to 100 of 0-9, *, # and A-D")
 	}
 	to := party(a, a.Options(1, "to"), "to")
-	return v.do(task{verb: "sendDigits", live: simply(func(ctx context.Context, c *call.Control) error { return c.SendDigits(ctx, digits, to) })})
+	return v.do(task{verb: "sendDigits", turn: inOrder, live: simply(func(ctx context.Context, c *call.Control) error { return c.SendDigits(ctx, digits, to) })})
 }

@@ -164,7 +164,7 @@ func party(a runtime.Args, o runtime.Options, name string) call.Leg {
 }
 
 func (v *verbs) stop(runtime.Args) goja.Value {
-	return v.do(task{verb: "stop", live: simply(func(_ context.Context, c *call.Control) error { return c.Silence() })})
+	return v.do(task{verb: "stop", turn: inOrder, live: simply(func(_ context.Context, c *call.Control) error { return c.Silence() })})
 }
 
 func recording(command call.RecordingCommand) func(*verbs, runtime.Args) goja.Value {
@@ -173,7 +173,7 @@ func recording(command call.RecordingCommand) func(*verbs, runtime.Args) goja.Va
 		if command == call.RecordingStart {
 			hosted = recordsAll
 		}
-		return v.do(task{verb: string(command) + "Recording", hosted: hosted, live: simply(func(ctx context.Context, c *call.Control) error { return c.ControlRecording(ctx, command) })})
+		return v.do(task{verb: string(command) + "Recording", turn: inOrder, hosted: hosted, live: simply(func(ctx context.Context, c *call.Control) error { return c.ControlRecording(ctx, command) })})
 	}
 }
 

@@ -42,7 +42,8 @@ func (v *verbs) streamHere(a runtime.Args) goja.Value {
 		unclaimed := context.AfterFunc(ctx, func() { _ = s.Close(1001, "the script has ended") })
 		return func() goja.Value {
 			unclaimed() // whoever reads it closes it
-			return own.handler.opts.Stream(v.session, s)
+			socket, _ := own.handler.opts.Stream(v.session, s)
+			return socket
 		}, nil
 	}})
 }

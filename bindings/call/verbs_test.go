@@ -170,6 +170,32 @@ func TestEventsInAStraightLine(t *testing.T) {
 	}
 }
 
+func TestIterationsOverEvents(t *testing.T) {
+	got, d := dialIn(t, `
+		exports.answer = async call => {
+			for (let i = 0; i < 60; i++) { // one after the other: as many as there may be
+				const it = call.events()
+				await it.return()
+				await it.next()
+			}
+			const open = []
+			try { for (;;) open.push(call.events()) } catch (e) { console.log(open.length + ' open: ' + e) }
+			for (const it of open) await it.return()
+			try { for await (const e of call.events()) console.log('heard ' + e.status) } finally { console.log('no more') }
+			for await (const e of call.events()) console.log('after the end')
+			console.log('the end')
+		}`, sim.Caller{HangupAfter: 20 * time.Second})
+	logged := d.logged(got.Call)
+	for _, want := range []string{"50 open: TypeError: call.events: at most 50 iterations", "heard hangup", "no more", "the end"} {
+		if !strings.Contains(logged, want) {
+			t.Errorf("there is no %q in %s", want, logged)
+		}
+	}
+	if strings.Contains(logged, "after the end") || got.Length != 20*time.Second {
+		t.Errorf("after %v: %s", got.Length, logged)
+	}
+}
+
 func TestAVoicemail(t *testing.T) {
 	got, _ := dialIn(t, `
 		exports.answer = async call => {

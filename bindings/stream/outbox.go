@@ -13,6 +13,7 @@ const (
 type outgoing struct {
 	text  bool
 	sound bool
+	mark  bool // there is nothing to send: only sent is called
 	data  []byte
 	sent  func() // called when it was sent, or never will be
 }

@@ -31,8 +31,14 @@ const (
 )
 
 // New returns what a script sees of a stream. It reads from the stream until that ends, or the session does. On
-// the session's goroutine.
-func New(s *runtime.Session, from call.Stream) goja.Value {
+// the session's goroutine. flush, which may be called from any goroutine, returns when what the script has sent so far
+// was sent, or never will be.
+func New(s *runtime.Session, from call.Stream) (socket goja.Value, flush func(ctx context.Context)) {
+	k := newSocket(s, from)
+	return k.object, k.flush
+}
+
+func newSocket(s *runtime.Session, from call.Stream) *socket {
 	k := &socket{session: s, from: from, outbox: newOutbox(), over: make(chan struct{})}
 	k.hearing, _ = from.(Hearing)
 	k.playback.clock = s.Now
@@ -44,14 +50,27 @@ func New(s *runtime.Session, from call.Stream) goja.Value {
 	k.ended = s.VM().ToValue(promise)
 	k.resolveEnded = resolve
 	if s.DryRun() {
-		return object
+		k.outbox.close()
+		return k
 	}
 	ctx, cancel := context.WithCancel(s.Context())
 	k.cancel = cancel
 	release := s.Hold()
 	go k.read(ctx, release)
 	go k.send(ctx)
-	return object
+	return k
+}
+
+// flush is what New returns.
+func (k *socket) flush(ctx context.Context) {
+	done := make(chan struct{})
+	if !k.outbox.put(outgoing{mark: true, sent: func() { close(done) }}) {
+		return // the peer does not read
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // socket is one stream bound to a session.
@@ -145,6 +164,10 @@ func (k *socket) send(ctx context.Context) {
 				return
 			case <-k.outbox.wake:
 			}
+			continue
+		}
+		if out.mark {
+			out.sent()
 			continue
 		}
 		if out.data == nil {

@@ -142,7 +142,8 @@ func run(t testing.TB, app *runtime.App, clock runtime.Clock, from call.Stream) 
 	go func() {
 		err := s.RunLong(context.Background(), "stream", func() (goja.Value, error) {
 			f, _ := s.Export("stream")
-			return f(goja.Undefined(), stream.New(s, from))
+			socket, _ := stream.New(s, from)
+			return f(goja.Undefined(), socket)
 		}, func(_ *goja.Runtime, v goja.Value) error { done <- v.String(); return nil })
 		if err != nil {
 			done <- err.Error()

@@ -24,6 +24,7 @@ func (o observer) SessionStarted(app string)               { o.metrics.SessionSt
 func (o observer) SessionEnded(app string)                 { o.metrics.SessionEnded(app) }
 func (o observer) TurnEnded(app string, d time.Duration)   { o.metrics.TurnEnded(app, d) }
 func (o observer) Faulted(app string, k runtime.FaultKind) { o.metrics.Faulted(app, string(k)) }
+func (o observer) Rebuilt(app string, err error)           { o.metrics.Rebuilt(app, err != nil) }
 func (o observer) Reloaded(app string, _ *runtime.Version, took time.Duration, err error) {
 	if o.cfg.Apps[app].AnswerURL != "" {
 		o.log.Warn("the script is not used: the configuration makes this app a web server, by its answer_url", "app", app)

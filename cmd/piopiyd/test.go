@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 	bindcall "github.com/piopiy/piopiyd/bindings/call"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/runtime"
+	"github.com/piopiy/piopiyd/server/rest"
 	"github.com/piopiy/piopiyd/testrunner"
 )
 
@@ -57,6 +59,9 @@ func (c testCommand) Run(ctx context.Context, t terminal, g globals) error {
 		return runtimeConfig(cfg, nil, bindcall.CallsOptions{Live: live, Originator: place}, nil, quiet)
 	}
 	o.Handler = func(rt *runtime.Runtime, live *call.Live) call.Handler { return newHandler(cfg, rt, live, quiet) }
+	o.Platform = func(live *call.Live, place call.Originator) http.Handler {
+		return rest.New(rest.Options{Platform: &rest.Calls{Live: live, Originator: place}, Authorize: rest.Everybody, Logger: quiet})
+	}
 	o.WebApps = webAppNames(cfg)
 	o.Web = func(stubs testrunner.Doer) (*testrunner.Web, error) { return webOfTests(cfg, stubs, quiet) }
 	o.Done = func(r testrunner.Result) { c.tell(t, found, r) }
