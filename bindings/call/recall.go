@@ -138,8 +138,8 @@ func (h *Handler) rebuild(ctx context.Context, k key) (*conversation, error) {
 	if err != nil || len(entries) == 0 {
 		return nil, err
 	}
-	rec, err := runtime.NewRecording(entries)
-	if err != nil || rec.App != k.app || rec.Ended() {
+	rec := unfinished(entries, k.app)
+	if rec == nil {
 		return nil, nil
 	}
 	c, err := firstCall(rec)
@@ -161,6 +161,15 @@ func (h *Handler) rebuild(ctx context.Context, k key) (*conversation, error) {
 	conv.again = false
 	h.log.Info("a call goes on from its journal", "app", k.app, "call", k.id, "steps", len(rec.Entries), "took", time.Since(began).Round(time.Microsecond).String())
 	return conv, nil
+}
+
+// unfinished returns what an app's script recorded of a call that goes on, or nil.
+func unfinished(entries []runtime.Entry, app string) *runtime.Recording {
+	rec, err := runtime.NewRecording(entries)
+	if err != nil || rec.App != app || rec.Ended() {
+		return nil
+	}
+	return rec
 }
 
 // hibernate implements the session's [runtime.SessionConfig].Hibernate.
