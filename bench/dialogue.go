@@ -12,6 +12,7 @@ import (
 type dialogue struct {
 	app   string
 	whole bool // answer, digits, event and CDR; otherwise the answer alone
+	keys  int  // how often digits come in a whole call (default 1)
 }
 
 // The caller and the moment are the same in every call: only ids and digits differ.
@@ -62,6 +63,7 @@ func (t template) with(id []byte) []byte {
 type player struct {
 	addr               string
 	whole              bool
+	keys               int
 	id                 []byte
 	answer, event, cdr template
 	input              []byte
@@ -72,7 +74,7 @@ type player struct {
 func (d *dialogue) player(addr string) *player {
 	path := "/hooks/" + d.app
 	id := string(placeholder)
-	p := &player{addr: addr, whole: d.whole, id: []byte("00000000-0000-4000-8000-000000000000")}
+	p := &player{addr: addr, whole: d.whole, keys: max(1, d.keys), id: []byte("00000000-0000-4000-8000-000000000000")}
 	p.answer = newTemplate(addr, path+"/answer", answerBody(id, caller, callTime))
 	if !d.whole {
 		return p
@@ -112,16 +114,18 @@ func (p *player) play(c *client, took []int32) ([]int32, error) {
 	if err != nil || !p.whole {
 		return took, err
 	}
-	path, err := actionPath(reply)
-	if err != nil {
-		return took, err
-	}
 	copy(p.inputBody[p.inputID:], id)
-	p.input = append(append(append(p.input[:0], "POST "...), path...), " HTTP/1.1\r\nHost: "...)
-	p.input = append(append(append(p.input, p.addr...), "\r\n"+headers+"Content-Length: "...), strconv.Itoa(len(p.inputBody))...)
-	p.input = append(append(p.input, "\r\n\r\n"...), p.inputBody...)
-	if _, err = step(p.input); err != nil {
-		return took, err
+	for range p.keys {
+		path, err := actionPath(reply)
+		if err != nil {
+			return took, err
+		}
+		p.input = append(append(append(p.input[:0], "POST "...), path...), " HTTP/1.1\r\nHost: "...)
+		p.input = append(append(append(p.input, p.addr...), "\r\n"+headers+"Content-Length: "...), strconv.Itoa(len(p.inputBody))...)
+		p.input = append(append(p.input, "\r\n\r\n"...), p.inputBody...)
+		if reply, err = step(p.input); err != nil {
+			return took, err
+		}
 	}
 	if _, err = step(p.event.with(id)); err != nil {
 		return took, err

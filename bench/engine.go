@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -23,8 +24,9 @@ type engine struct {
 	sip string
 }
 
-// startEngine starts the daemon with the scripts of bench/engine. env is what each app sees as env.
-func (b *bench) startEngine(ctx context.Context, env map[string]map[string]string) (*engine, error) {
+// startEngine starts the daemon with the scripts of bench/engine. env is what each app sees as env; more are further
+// settings of the section sip.
+func (b *bench) startEngine(ctx context.Context, env map[string]map[string]string, more ...string) (*engine, error) {
 	binary, probe, err := b.instrumented(ctx)
 	if err != nil {
 		return nil, err
@@ -49,8 +51,8 @@ func (b *bench) startEngine(ctx context.Context, env map[string]map[string]strin
 		return nil, err
 	}
 	settings := fmt.Sprintf("listen: %s\nscripts: %s\ndata: %s\nlog: {format: json, level: warn}\nfetch: {allow: [127.0.0.1]}\n"+
-		"sip: {listen: '%s', media: %s, max_calls: 20000, allow_hosts: [127.0.0.1]}\napps:\n  play: {}\n",
-		addr, filepath.Join(b.root, "bench", "engine"), filepath.Join(dir, "data"), sip, filepath.Join(dir, "media"))
+		"sip: {listen: '%s', media: %s, max_calls: 20000, allow_hosts: [127.0.0.1]%s}\napps:\n  play: {}\n",
+		addr, filepath.Join(b.root, "bench", "engine"), filepath.Join(dir, "data"), sip, filepath.Join(dir, "media"), strings.Join(append([]string{""}, more...), ", "))
 	for app, values := range env {
 		settings += "  " + app + ":\n    env:\n"
 		for name, value := range values {
@@ -89,6 +91,8 @@ type calling struct {
 	hold     time.Duration // how long each lasts
 	sound    int           // the port where the phones' sound is
 	port     int           // of the phones; 0 is any
+	silent   bool          // they neither send nor take sound
+	keys     bool          // they offer telephone events, as 101
 }
 
 // startSIPp starts phones. They end by themselves once all calls are made.
@@ -108,9 +112,15 @@ func (b *bench) startSIPp(ctx context.Context, c calling) (*phones, error) {
 	if err != nil {
 		return nil, err
 	}
+	scenario := filepath.Join(b.root, "bench", "engine", c.scenario+".xml")
+	if c.silent || c.keys {
+		if scenario, err = c.write(scenario, dir); err != nil {
+			return nil, err
+		}
+	}
 	args := []string{
-		"-sf", filepath.Join(b.root, "bench", "engine", c.scenario+".xml"), "-i", "127.0.0.1", "-p", strconv.Itoa(c.port), "-mi", "127.0.0.1", "-mp", strconv.Itoa(idle),
-		"-key", "mport", strconv.Itoa(c.sound), "-m", strconv.Itoa(c.calls), "-nostdin", "-trace_stat", "-stf", filepath.Join(dir, "out.csv"), "-fd", "1",
+		"-sf", scenario, "-i", "127.0.0.1", "-p", strconv.Itoa(c.port), "-mi", "127.0.0.1", "-mp", strconv.Itoa(idle),
+		"-key", "mport", strconv.Itoa(c.sound), "-m", strconv.Itoa(c.calls), "-nostdin", "-buff_size", strconv.Itoa(4 << 20), "-trace_stat", "-stf", filepath.Join(dir, "out.csv"), "-fd", "1",
 	}
 	if c.scenario == "uac" {
 		args = append(args, c.to, "-s", c.app, "-r", strconv.Itoa(c.rate), "-l", strconv.Itoa(c.calls), "-d", strconv.FormatInt(c.hold.Milliseconds(), 10))
@@ -119,6 +129,24 @@ func (b *bench) startSIPp(ctx context.Context, c calling) (*phones, error) {
 	p.cmd.Dir = dir
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	return p, p.cmd.Start()
+}
+
+// write writes the scenario anew, with what the phones' sound is, and returns its path.
+func (c calling) write(scenario, dir string) (string, error) {
+	text, err := os.ReadFile(scenario)
+	if err != nil {
+		return "", err
+	}
+	const plain = "RTP/AVP 0\n"
+	sound := plain
+	if c.keys {
+		sound = "RTP/AVP 0 101\na=rtpmap:101 telephone-event/8000\n"
+	}
+	if c.silent {
+		sound += "a=inactive\n"
+	}
+	scenario = filepath.Join(dir, "scenario.xml")
+	return scenario, os.WriteFile(scenario, bytes.Replace(text, []byte(plain), []byte(sound), 1), 0o600)
 }
 
 // counted is what became of calls, as SIPp counts them.

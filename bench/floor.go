@@ -153,6 +153,8 @@ func serveFloor(addr string) error {
 		doc, language := greet(c)
 		return connect(doc, "support", language, c.Time), nil
 	})
+	mux.HandleFunc("GET /hooks/echo/stream", func(w http.ResponseWriter, r *http.Request) { serveEcho(w, r, true) })
+	mux.HandleFunc("GET /echo", func(w http.ResponseWriter, r *http.Request) { serveEcho(w, r, false) })
 	server := &http.Server{Addr: addr, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	return server.ListenAndServe()
 }

@@ -3,7 +3,8 @@
 //	go run ./bench              everything, nothing pinned
 //	go run ./bench -pin         and again with the servers on one core and the load on another
 //	go run ./bench -only calls  one part: calls, answers, memory, saves, profile; of the call engine, with SIPp
-//	                            as the phones: signalling, sound, bridge, streams
+//	                            as the phones: signalling, sound, bridge, streams; of scripts that live as long as
+//	                            the call: verb, gather, echo, barge, replay
 //
 // The peers run the same script file behind Node with Express, alone and clustered on every core, and a plain Go
 // handler gives the floor. docs/performance.md explains what is measured and how to read it.
@@ -23,7 +24,7 @@ import (
 )
 
 // parts are what can be measured.
-var parts = []string{"calls", "answers", "memory", "saves", "profile", "signalling", "sound", "bridge", "streams"}
+var parts = []string{"calls", "answers", "memory", "saves", "profile", "signalling", "sound", "bridge", "streams", "verb", "gather", "echo", "barge", "replay"}
 
 // options are the command line.
 type options struct {
@@ -107,7 +108,7 @@ func run(ctx context.Context, o options) error {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context) error
-	}{{"memory", b.memory}, {"saves", b.saves}, {"profile", b.profile}, {"signalling", b.signalling}, {"sound", b.sound}, {"bridge", b.bridge}, {"streams", b.mediaStreams}} {
+	}{{"memory", b.memory}, {"saves", b.saves}, {"profile", b.profile}, {"signalling", b.signalling}, {"sound", b.sound}, {"bridge", b.bridge}, {"streams", b.mediaStreams}, {"verb", b.verb}, {"gather", b.gather}, {"echo", b.echo}, {"barge", b.barge}, {"replay", b.replay}} {
 		if slices.Contains(chosen, part.name) {
 			if err := part.measure(ctx); err != nil {
 				return fmt.Errorf("%s: %w", part.name, err)

@@ -120,6 +120,28 @@ func (s *server) cpu() (time.Duration, error) {
 	return total, nil
 }
 
+// cpuTime is cpu with the kernel's own precision, for short spans. It does not count children.
+func (s *server) cpuTime() (time.Duration, error) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", s.cmd.Process.Pid))
+	if err != nil || len(tasks) == 0 {
+		return 0, fmt.Errorf("/proc/PID/task/*/schedstat cannot be read: %w", err)
+	}
+	var total time.Duration
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		if err != nil {
+			continue // the thread has ended
+		}
+		on, _, _ := strings.Cut(string(text), " ")
+		n, err := strconv.ParseInt(on, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s is not as expected", task)
+		}
+		total += time.Duration(n)
+	}
+	return total, nil
+}
+
 // rss returns the resident memory of the server in bytes.
 func (s *server) rss() (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))

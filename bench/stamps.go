@@ -205,10 +205,27 @@ func (s *sound) note(p *party, packet []byte, at time.Time) {
 	}
 }
 
-// speak sends a stamped frame for every party each 20 ms, their moments spread evenly, until ctx ends.
+// speak sends a stamped frame for every party each 20 ms until ctx ends.
 func (s *sound) speak(ctx context.Context) {
-	packet := make([]byte, rtpHeader+frameSamples)
-	next := time.Now()
+	s.send(ctx, func(p *party, packet []byte) []byte {
+		frame := p.frames
+		p.frames++
+		p.sent[frame%stampPeriod] = time.Now()
+		packet = packet[:rtpHeader+frameSamples]
+		packet[0], packet[1] = 0x80, 0
+		binary.BigEndian.PutUint16(packet[2:], uint16(frame))
+		binary.BigEndian.PutUint32(packet[4:], uint32(frame*frameSamples))
+		binary.BigEndian.PutUint32(packet[8:], uint32(p.id+1))
+		writeStamp(packet[rtpHeader:], p.id, frame)
+		return packet
+	})
+}
+
+// send sends a packet for every party each 20 ms, their moments spread evenly, until ctx ends. next makes them, with the
+// lock; nil is none.
+func (s *sound) send(ctx context.Context, next func(p *party, packet []byte) []byte) {
+	packet := make([]byte, 0, rtpHeader+frameSamples)
+	at := time.Now()
 	for slot := 0; ctx.Err() == nil; slot++ {
 		s.mu.Lock()
 		count := len(s.order)
@@ -216,23 +233,18 @@ func (s *sound) speak(ctx context.Context) {
 		for i := slot % 20; i < count; i += 20 {
 			s.mu.Lock()
 			p := s.order[i]
-			frame := p.frames
-			p.frames++
-			p.sent[frame%stampPeriod] = time.Now()
+			made := next(p, packet)
 			s.mu.Unlock()
-			packet[0], packet[1] = 0x80, 0
-			binary.BigEndian.PutUint16(packet[2:], uint16(frame))
-			binary.BigEndian.PutUint32(packet[4:], uint32(frame*frameSamples))
-			binary.BigEndian.PutUint32(packet[8:], uint32(p.id+1))
-			writeStamp(packet[rtpHeader:], p.id, frame)
-			_, _ = s.conn.WriteToUDPAddrPort(packet, p.to)
+			if made != nil {
+				_, _ = s.conn.WriteToUDPAddrPort(made, p.to)
+			}
 		}
-		next = next.Add(time.Millisecond)
-		switch wait := time.Until(next); {
+		at = at.Add(time.Millisecond)
+		switch wait := time.Until(at); {
 		case wait > 0:
 			time.Sleep(wait)
 		case wait < -5*time.Millisecond: // this machine is busy: a phone would not make up for it by a burst
-			next = time.Now()
+			at = time.Now()
 		}
 	}
 }

@@ -204,6 +204,9 @@ func (c *Control) onFreeFloor(ctx context.Context, do func() error) error {
 		return err
 	}
 	defer c.r.floor.leave()
+	if c.r.life.Err() != nil {
+		return ErrOver
+	}
 	c.renew()
 	c.mu.Lock()
 	c.inAside = true

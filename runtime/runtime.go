@@ -253,7 +253,7 @@ func (rt *Runtime) adopt(s *Session) error {
 }
 
 // evict ends the oldest resting sessions, one in a hundred at a time, and reports whether there were any: calls
-// that never report their end must not keep new ones out. It needs rt.sessionsMu.
+// that never report their end must not keep new ones out. Those that can be rebuilt hibernate. It needs rt.sessionsMu.
 func (rt *Runtime) evict() bool {
 	var resting []*Session
 	for s := range rt.sessions {
@@ -264,6 +264,10 @@ func (rt *Runtime) evict() bool {
 	slices.SortFunc(resting, func(a, b *Session) int { return a.born.Compare(b.born) })
 	resting = resting[:min(len(resting), 1+rt.cfg.MaxSessions/100)]
 	for _, s := range resting {
+		if s.hibernates != nil {
+			go s.Hibernate()
+			continue
+		}
 		go s.Fail(&Fault{Kind: FaultLimit, Message: fmt.Sprintf("the session was ended because more than %d are alive, and it had rested longest", rt.cfg.MaxSessions)})
 	}
 	return len(resting) > 0

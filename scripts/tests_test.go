@@ -2,6 +2,7 @@ package scripts_test
 
 import (
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/runtime"
 	"github.com/piopiy/piopiyd/scripts"
+	"github.com/piopiy/piopiyd/server/rest"
 	"github.com/piopiy/piopiyd/stdlib"
 	"github.com/piopiy/piopiyd/testrunner"
 )
@@ -23,6 +25,9 @@ func TestTestsOfTemplates(t *testing.T) {
 		Runtime: func(live *call.Live, place call.Originator) (runtime.Config, error) {
 			modules, err := bindings.Standard(bindings.Options{})
 			return runtime.Config{Callbacks: bindcall.Callbacks, Modules: append(modules, bindcall.NewCalls(bindcall.CallsOptions{Live: live, Originator: place})), Stdlib: stdlib.Files(), Logger: quiet}, err
+		},
+		Platform: func(live *call.Live, place call.Originator) http.Handler {
+			return rest.New(rest.Options{Platform: &rest.Calls{Live: live, Originator: place}, Authorize: rest.Everybody, Logger: quiet})
 		},
 		Handler: func(rt *runtime.Runtime, live *call.Live) call.Handler {
 			return bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Live: live, Logger: quiet})

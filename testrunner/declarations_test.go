@@ -31,22 +31,48 @@ func TestDeclarationsAreTrue(t *testing.T) {
 			declared[d.Name] = append(declared[d.Name], m.Name)
 		}
 	}
-	declared["TestDial"] = append(declared["TestDial"], "then") // of PromiseLike
+	for _, name := range []string{"TestDial", "TestOutgoing"} {
+		declared[name] = append(declared[name], "then") // of PromiseLike
+	}
+	declared["StubSocket"] = append(declared["StubSocket"], declared["StubHandshake"]...)
 	for name, list := range declared {
 		slices.Sort(list)
 		declared[name] = slices.Compact(list)
 	}
-	app := `export async function answer(call) { const reply = await fetch('https://h/', { method: 'POST', body: '{}' }); await call.dial('14155550101') }`
+	app := `
+import { calls } from 'piopiy/calls'
+export async function answer(call) {
+  const reply = await fetch('https://h/', { method: 'POST', body: '{}' })
+  const socket = await new WebSocket('wss://h/').opened
+  socket.send('{}')
+  socket.send(new Uint8Array(1))
+  await calls.make({ to: '1415', pcmo: [] })
+  await call.dial('14155550101')
+  const stream = await call.stream()
+  stream.play(new Int16Array(800))
+  await stream.mark('end')
+  stream.close()
+}`
 	r := play(t, app, `
   const module = require('piopiy/test')
   const stub = stubFetch('https://h/', 200)
+  const members = o => [...Object.keys(o), ...Object.getOwnPropertyNames(Object.getPrototypeOf(o)).filter(name => name !== 'constructor')]
+  let handshake
+  const sockets = stubWebSocket('wss://h/', { refuse: h => { handshake = h } })
   const c = await call('app')
   const dial = c.dials()
   const shown = {
     exports: Object.keys(module), TestCall: Object.keys(c), TestDial: Object.keys(dial), Expectation: Object.keys(expect(1)), FetchStub: Object.keys(stub),
   }
   await dial
+  shown.TestOutgoing = Object.keys(callTo())
+  shown.TestAudio = Object.keys(await c.hearsAudio())
   await c.ends()
+  const [socket] = sockets.sockets
+  await socket.closes()
+  Object.assign(shown, { WebSocketStub: Object.keys(sockets), StubHandshake: Object.keys(handshake), StubSocket: members(socket), StubClosed: Object.keys(socket.closed) })
+  shown.StubMessage = [...new Set(socket.received.flatMap(Object.keys))]
+  try { stubWebSocket('', { nonsense: 1 }) } catch (e) { shown.StubServer = /there are (.*)$/.exec(e.message)[1].split(/, | and /) }
   shown.TestEnding = Object.keys(c.ended).concat('error')
   shown.StubRequest = Object.keys(stub.requests[0])
   try { await call('app', { nonsense: 1 }) } catch (e) { shown.TestCallOptions = /the options are (.*)$/.exec(e.message)[1].split(', ') }

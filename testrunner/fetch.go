@@ -2,6 +2,7 @@ package testrunner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -15,18 +16,39 @@ import (
 
 // stub answers fetches of one URL, or of those that fit.
 type stub struct {
-	url    string
-	fits   func(url string) (bool, error) // in place of url
+	target
 	answer goja.Callable
 }
 
-// match reports whether the stub is for a URL. One without a query is for every query.
-func (s *stub) match(address string) (bool, error) {
-	if s.fits != nil {
-		return s.fits(address)
+// target is what a stub is for: a URL, or those that a RegExp fits.
+type target struct {
+	url     string
+	pattern func(url string) (bool, error) // in place of url
+}
+
+// fits reports whether the stub is for a URL. One without a query is for every query.
+func (t *target) fits(address string) (bool, error) {
+	if t.pattern != nil {
+		return t.pattern(address)
 	}
 	path, _, _ := strings.Cut(address, "?")
-	return s.url == address || strings.TrimSuffix(s.url, "/") == strings.TrimSuffix(path, "/"), nil
+	return t.url == address || strings.TrimSuffix(t.url, "/") == strings.TrimSuffix(path, "/"), nil
+}
+
+// target reads what a stub is for.
+func (b *bench) target(v goja.Value) (t target) {
+	switch v := v.(type) {
+	case goja.String:
+		t.url = v.String()
+	case *goja.Object:
+		test, _ := goja.AssertFunction(v.Get("test"))
+		t.pattern = func(url string) (bool, error) {
+			_ = v.Set("lastIndex", 0)
+			fits, err := test(v, b.session.VM().ToValue(url))
+			return err == nil && fits.ToBoolean(), err
+		}
+	}
+	return t
 }
 
 // asked is a request, and answered its reply, on the way between the session of an app and that of the test.
@@ -34,6 +56,7 @@ type asked struct {
 	url, method, body string
 	headers           [][]string
 	timeout           time.Duration
+	at                runtime.Position // where in the app it was asked for, where that is known
 }
 
 type answered struct {
@@ -63,17 +86,17 @@ type stubbedInstance struct {
 }
 
 // glue makes requests and responses with the session's own classes, so that both are what a script gets from a network.
-var glue = goja.MustCompile("piopiy:fetch", `(function (ask) {
+var glue = goja.MustCompile("piopiy:fetch", `(function (ask, here) {
   return function fetch(input, init) {
     let request
     try { request = new Request(input, init) } catch (error) { return Promise.reject(error) }
-    return exchange(request, init && init.timeout)
+    return exchange(request, init && init.timeout, here())
   }
-  async function exchange(request, timeout) {
+  async function exchange(request, timeout, at) {
     const signal = request.signal
     signal?.throwIfAborted()
     const body = await request.text()
-    let reply = ask(request.url, request.method, [...request.headers], body, timeout)
+    let reply = ask(request.url, request.method, [...request.headers], body, timeout, at)
     if (signal) reply = Promise.race([reply, new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))])
     reply = await reply
     if (reply.late) throw new DOMException(reply.late, 'TimeoutError')
@@ -95,7 +118,9 @@ func (in stubbedInstance) Global(name string) goja.Value {
 		panic(err)
 	}
 	make, _ := goja.AssertFunction(program)
-	fetch, err := make(goja.Undefined(), vm.ToValue(func(c goja.FunctionCall) goja.Value { return in.ask(in.s.Args("fetch", c)) }))
+	fetch, err := make(goja.Undefined(),
+		vm.ToValue(func(c goja.FunctionCall) goja.Value { return in.ask(in.s.Args("fetch", c)) }),
+		vm.ToValue(func(goja.FunctionCall) goja.Value { return vm.ToValue(here(in.s)) }))
 	if err != nil {
 		panic(err)
 	}
@@ -112,16 +137,13 @@ func (in stubbedInstance) ask(a runtime.Args) goja.Value {
 	if err := vm.ExportTo(a.Value(2), &q.headers); err != nil {
 		a.Fail(err)
 	}
+	q.at, _ = a.Value(5).Export().(runtime.Position)
 	if a.Has(4) {
 		q.timeout = a.Duration(4, "the timeout")
 	}
 	in.s.Record("fetch", map[string]any{"method": q.method, "url": redacted(q.url)})
 	return in.s.Go(func(ctx context.Context) func() (goja.Value, error) {
-		reply, err := in.world.answer(ctx, q)
-		late := err == nil && reply.delay > q.timeout
-		if err == nil {
-			err = in.world.clock.Sleep(ctx, min(reply.delay, q.timeout))
-		}
+		reply, late, err := in.world.answerInTime(ctx, q)
 		return func() (goja.Value, error) {
 			switch {
 			case err != nil:
@@ -144,6 +166,25 @@ func redacted(address string) string {
 	return outbound.Redact(u)
 }
 
+// errLate says that a stub has not answered in time.
+var errLate = errors.New("late")
+
+// answerInTime asks the newest stub that fits and lets the time pass that its answer takes; late when that is more than
+// the request has. The caller is at work.
+func (w *world) answerInTime(ctx context.Context, q asked) (reply answered, late bool, err error) {
+	began := w.clock.Now()
+	patient, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer w.clock.AfterFunc(q.timeout, func() { cancel(errLate) }).Stop()
+	if reply, err = w.answer(patient, q); errors.Is(err, errLate) {
+		return reply, true, nil
+	} else if err != nil {
+		return reply, false, err
+	}
+	left := q.timeout - w.clock.Now().Sub(began)
+	return reply, reply.delay > left, w.clock.Sleep(ctx, min(reply.delay, left))
+}
+
 // answer asks the newest stub that fits. The caller is at work.
 func (w *world) answer(ctx context.Context, q asked) (reply answered, err error) {
 	if err := w.clock.Sleep(ctx, 0); err != nil { // so that the test has done what it does in this moment
@@ -152,7 +193,7 @@ func (w *world) answer(ctx context.Context, q asked) (reply answered, err error)
 	found := true
 	err = w.test.RunLong(ctx, "the stub of "+redacted(q.url), func() (goja.Value, error) {
 		for i := len(w.stubs) - 1; i >= 0; i-- {
-			fits, err := w.stubs[i].match(q.url)
+			fits, err := w.stubs[i].fits(q.url)
 			if err != nil {
 				return nil, err
 			}
@@ -175,7 +216,7 @@ func (w *world) answer(ctx context.Context, q asked) (reply answered, err error)
 	case err != nil:
 		return reply, context.Cause(ctx)
 	case !found:
-		w.fail("the app fetched %s %s, which has no stub: add stubFetch('%s', …)", q.method, redacted(q.url), redacted(q.url))
+		w.fail("%sthe app fetched %s %s, which has no stub: add stubFetch('%s', …)", before(q.at), q.method, redacted(q.url), redacted(q.url))
 		return answered{failed: "the test has no stub for " + redacted(q.url)}, nil
 	}
 	return reply, nil

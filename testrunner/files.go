@@ -14,6 +14,7 @@ import (
 type tree struct {
 	apps     map[string]string
 	problems map[string]error
+	web      []string // apps that are web servers
 	tests    []string
 }
 
@@ -34,8 +35,8 @@ func extension(name string) string {
 }
 
 // look finds apps and tests.
-func look(files fs.FS, below string) (*tree, error) {
-	t := &tree{}
+func look(files fs.FS, below string, web []string) (*tree, error) {
+	t := &tree{web: web}
 	var err error
 	if t.apps, t.problems, err = runtime.Discover(files); err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (t *tree) appOf(name string) string {
 	if !below {
 		folder, _, _ = strings.Cut(name, ".test")
 	}
-	if _, ok := t.apps[folder]; ok {
+	if _, ok := t.apps[folder]; ok || slices.Contains(t.web, folder) {
 		return folder
 	}
 	return ""

@@ -3,6 +3,7 @@ package testrunner_test
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -15,6 +16,7 @@ import (
 	"github.com/piopiy/piopiyd/bindings/stream"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/runtime"
+	"github.com/piopiy/piopiyd/server/rest"
 	"github.com/piopiy/piopiyd/stdlib"
 	"github.com/piopiy/piopiyd/testrunner"
 )
@@ -31,12 +33,15 @@ func options(t testing.TB, files map[string]string) testrunner.Options {
 	quiet := slog.New(slog.DiscardHandler)
 	return testrunner.Options{
 		Files: tree, Timeout: 20 * time.Second,
-		Runtime: func(live *call.Live) (runtime.Config, error) {
+		Runtime: func(live *call.Live, place call.Originator) (runtime.Config, error) {
 			modules, err := bindings.Standard(bindings.Options{})
 			return runtime.Config{
-				Callbacks: bindcall.Callbacks, Modules: append(modules, bindcall.NewCalls(bindcall.CallsOptions{Live: live})), Stdlib: stdlib.Files(), Logger: quiet,
+				Callbacks: bindcall.Callbacks, Modules: append(modules, bindcall.NewCalls(bindcall.CallsOptions{Live: live, Originator: place})), Stdlib: stdlib.Files(), Logger: quiet,
 				Settings: map[string]runtime.Settings{"app": {Env: map[string]string{"NAME": "Acme"}}},
 			}, err
+		},
+		Platform: func(live *call.Live, place call.Originator) http.Handler {
+			return rest.New(rest.Options{Platform: &rest.Calls{Live: live, Originator: place}, Authorize: rest.Everybody, Logger: quiet})
 		},
 		Handler: func(rt *runtime.Runtime, live *call.Live) call.Handler {
 			return bindcall.NewHandler(bindcall.Options{Runtime: rt, Stream: stream.New, Live: live, Logger: quiet})
@@ -48,7 +53,7 @@ func options(t testing.TB, files map[string]string) testrunner.Options {
 // play runs the body of one test against an app and returns what became of it.
 func play(t testing.TB, app, body string) testrunner.Result {
 	t.Helper()
-	source := "import { test, call, expect, stubFetch, setEnv, at, wait } from 'piopiy/test'\ntest('it', async () => {\n" + body + "\n})\n"
+	source := "import { test, call, expect, stubFetch, stubWebSocket, callTo, run, setEnv, at, wait } from 'piopiy/test'; import { tone, toBase64 } from 'piopiy/audio'\ntest('it', async () => {\n" + body + "\n})\n"
 	report, err := testrunner.Run(t.Context(), options(t, map[string]string{"app.ts": app, "app.test.ts": source}))
 	if err != nil {
 		t.Fatal(err)

@@ -1,10 +1,12 @@
 package testrunner
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/dop251/goja"
+	source "github.com/dop251/goja/file"
 
 	"github.com/piopiy/piopiyd/runtime"
 )
@@ -21,7 +23,9 @@ func (nativeModule) Name() string { return "test" }
 
 // Provides implements runtime.Module.
 func (nativeModule) Provides() runtime.Provides {
-	return runtime.Provides{Imports: []string{nativeName}, Exports: map[string][]string{nativeName: {"test", "call", "stub", "setEnv", "at", "wait"}}}
+	return runtime.Provides{Imports: []string{nativeName}, Exports: map[string][]string{nativeName: {
+		"test", "call", "callTo", "run", "stub", "socketStub", "setEnv", "at", "wait", "later", "atEnd", "broken",
+	}}}
 }
 
 // Instantiate implements runtime.Module.
@@ -67,16 +71,17 @@ func (in *native) Export(_, name string) goja.Value {
 		_ = o.Set("skip", function("test.skip", b.register(skipped)))
 		_ = o.Set("only", function("test.only", b.register(alone)))
 		v = o
-	case "call":
-		v = function("call", b.call)
 	case "stub":
 		v = function("stubFetch", b.stub)
-	case "setEnv":
-		v = function("setEnv", b.setEnv)
-	case "at":
-		v = function("at", b.at)
-	case "wait":
-		v = function("wait", b.wait)
+	case "socketStub":
+		v = function("stubWebSocket", b.socketStub)
+	case "later":
+		v = function("the option within or after", b.later)
+	default:
+		v = function(name, map[string]func(runtime.Args) goja.Value{
+			"call": b.call, "callTo": b.callTo, "run": b.run, "setEnv": b.setEnv, "at": b.at, "wait": b.wait,
+			"atEnd": b.atEnd, "broken": b.broken,
+		}[name])
 	}
 	in.made[name] = v
 	return v
@@ -93,7 +98,11 @@ type bench struct {
 	world   *world // nil while the tests of a file are listed
 	tests   []registered
 	phones  []*phone
-	idle    func() // called when the last call is over
+	placed  []*phone // calls that apps have placed, and no test has met
+	orders  []*order
+	runs    int
+	atLast  []func() // what is done when the test and its calls are over
+	idle    func()   // called when the last call is over
 }
 
 // registered is a test of a file.
@@ -126,14 +135,31 @@ func (b *bench) register(m mode) func(runtime.Args) goja.Value {
 
 // here is the author's line that runs now.
 func here(s *runtime.Session) runtime.Position {
+	var list []source.Position
 	for _, frame := range s.VM().CaptureCallStack(20, nil) {
-		if p := frame.Position(); p.Line > 0 && p.Filename != "" && p.Filename != "(native)" {
+		list = append(list, frame.Position())
+	}
+	return authors(list)
+}
+
+// authors is the first place of a stack that is an author's.
+func authors(stack []source.Position) runtime.Position {
+	for _, p := range stack {
+		if p.Line > 0 && p.Filename != "" && p.Filename != "(native)" {
 			if name := authorsFile(p.Filename); name != "" {
 				return runtime.Position{File: name, Line: p.Line, Column: p.Column + 1}
 			}
 		}
 	}
 	return runtime.Position{}
+}
+
+// before is a place as it stands before a message.
+func before(at runtime.Position) string {
+	if at.File == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d:%d: ", at.File, at.Line, at.Column)
 }
 
 // setEnv changes the env of the apps that are called from now on.
@@ -205,18 +231,7 @@ func (b *bench) mustRun(a runtime.Args) {
 
 // stub answers fetches.
 func (b *bench) stub(a runtime.Args) goja.Value {
-	s := stub{answer: a.Function(1, "the answer")}
-	switch v := a.Value(0).(type) {
-	case goja.String:
-		s.url = v.String()
-	case *goja.Object:
-		test, _ := goja.AssertFunction(v.Get("test"))
-		s.fits = func(url string) (bool, error) {
-			_ = v.Set("lastIndex", 0)
-			fits, err := test(v, b.session.VM().ToValue(url))
-			return err == nil && fits.ToBoolean(), err
-		}
-	}
+	s := stub{target: b.target(a.Value(0)), answer: a.Function(1, "the answer")}
 	if b.world != nil {
 		b.world.stubs = append(b.world.stubs, s)
 	}

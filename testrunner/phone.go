@@ -3,7 +3,7 @@ package testrunner
 import (
 	"encoding/json"
 	"strings"
-	"sync"
+	"time"
 
 	"github.com/dop251/goja"
 
@@ -13,7 +13,7 @@ import (
 )
 
 // phone is a call as a test sees it: what happened so far, and what the test waits for. Its fields belong to the
-// goroutine of the test's session, but for those under mu.
+// goroutine of the test's session.
 type phone struct {
 	b       *bench
 	object  *goja.Object
@@ -21,6 +21,7 @@ type phone struct {
 	begun   func(outcome func() (goja.Value, error))
 	release func() // lets time pass once the call has begun
 	hand    *sim.Hand
+	start   time.Time
 	entries []sim.Entry
 	next    int // the entry that steps look on from
 	steps   []*step
@@ -28,14 +29,15 @@ type phone struct {
 	over    bool
 	result  *sim.Transcript
 	atEnd   []func()
-
-	mu      sync.Mutex
+	sounds  []*sound
 	callees []*expected
+	to      string // who is called, where an app placed it
 }
 
 // step is something that a test waits for.
 type step struct {
 	what    string
+	instead func() string // what there was in its place; may be nil
 	fits    func(sim.Entry) bool
 	value   func(sim.Entry) goja.Value
 	failure *goja.Object
@@ -61,7 +63,7 @@ func (b *bench) call(a runtime.Args) goja.Value {
 	if app == "" {
 		a.Throw("name the app to call: this file stands beside none")
 	}
-	o := a.Options(options, "from", "to", "direction", "extraParams", "callee", "callees", "allowFaults")
+	o := a.Options(options, "from", "to", "direction", "extraParams", "party", "callee", "callees", "allowFaults")
 	p := &phone{b: b, faulty: o.Bool("allowFaults", false)}
 	who := sim.Caller{
 		App: app, From: strings.TrimPrefix(o.String("from", ""), "+"), To: strings.TrimPrefix(o.String("to", ""), "+"), Direction: call.Direction(o.String("direction", string(call.Inbound))),
@@ -69,6 +71,13 @@ func (b *bench) call(a runtime.Args) goja.Value {
 	}
 	if who.Direction != call.Inbound && who.Direction != call.Outbound {
 		a.Throw(`option "direction" must be "inbound" or "outbound", not %.40q`, who.Direction)
+	}
+	if party := o.Value("party"); party != nil {
+		if who.Direction != call.Outbound {
+			a.Throw(`option "party" says what becomes of an outbound call: add direction: 'outbound'`)
+		}
+		model := callee(b.session, party)
+		who.Party = &model
 	}
 	switch extra := o.Value("extraParams").(type) {
 	case nil:
@@ -91,12 +100,25 @@ func (b *bench) call(a runtime.Args) goja.Value {
 	}
 	failure := b.failure()
 	w := b.world
+	under := 0
+	for _, other := range b.phones {
+		if !other.over {
+			under++
+		}
+	}
+	if under >= maxCalls {
+		a.Throw("%d calls are under way; let one of them end before the next", under)
+	}
 	b.phones = append(b.phones, p)
 	promise, settle := b.session.Promise()
+	p.unawaited(promise)
 	p.begun, p.release = settle, b.session.Work()
 	w.calls.Go(func() { p.run(w, who, failure) })
 	return promise
 }
+
+// maxCalls bounds the calls that are under way at once in a test.
+const maxCalls = 100
 
 // run makes the call, from a goroutine of its own.
 func (p *phone) run(w *world, who sim.Caller, failure *goja.Object) {
@@ -150,7 +172,9 @@ func (p *phone) Began(h *sim.Hand) {
 func (p *phone) Happened(e sim.Entry) {
 	p.b.session.Post(func() error {
 		p.entries = append(p.entries, e)
+		p.listen(e)
 		if p.object == nil {
+			p.start = p.b.world.clock.Now().Add(-e.At)
 			p.object = p.methods(e)
 			p.begun(func() (goja.Value, error) { return p.object, nil })
 		}
@@ -160,19 +184,19 @@ func (p *phone) Happened(e sim.Entry) {
 }
 
 // Dialled implements sim.Controller.
-func (p *phone) Dialled(to string) (sim.Callee, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, x := range p.callees {
-		if x.fits(to) {
-			p.callees = append(p.callees[:i:i], p.callees[i+1:]...)
-			if x.model == nil {
-				return sim.Callee{}, false
+func (p *phone) Dialled(to string) (model sim.Callee, ok bool) {
+	p.b.world.ask(func() {
+		for i, x := range p.callees {
+			if x.fits(to) {
+				p.callees = append(p.callees[:i:i], p.callees[i+1:]...)
+				if x.model != nil {
+					model, ok = *x.model, true
+				}
+				return
 			}
-			return *x.model, true
 		}
-	}
-	return sim.Callee{}, false
+	})
+	return model, ok
 }
 
 // Over implements sim.Controller.
@@ -231,11 +255,14 @@ func (p *phone) failed(s *step) error {
 	} else {
 		message += "; the call is over"
 	}
+	if s.instead != nil {
+		message += s.instead()
+	}
 	return thrownWith(s.failure, message)
 }
 
 // act is a step that is over when the app has taken what the caller does.
-func (p *phone) act(what string, do func(taken func())) goja.Value {
+func (p *phone) act(what, words string, do func(taken func())) goja.Value {
 	s := &step{what: what, failure: p.b.failure()}
 	promise, settle := p.b.session.Promise()
 	s.settle = settle
@@ -248,12 +275,26 @@ func (p *phone) act(what string, do func(taken func())) goja.Value {
 		p.b.session.Post(func() error {
 			if !s.done {
 				s.done = true
+				if len(p.steps) == 0 {
+					p.next = p.since(words) // what was before is no answer to it
+				}
 				settle(func() (goja.Value, error) { return goja.Undefined(), nil })
 			}
 			return nil
 		})
 	})
 	return promise
+}
+
+// since is the entry that steps look on from when words, or keys, were taken: what comes from now on, or from when the
+// caller began to say them into a stream.
+func (p *phone) since(words string) int {
+	for i := len(p.entries) - 1; i >= p.next && words != ""; i-- {
+		if e := p.entries[i]; e.Kind == sim.Said && e.Text == words {
+			return i + 1
+		}
+	}
+	return len(p.entries)
 }
 
 // ended is what the test sees of the call's end, undefined before.

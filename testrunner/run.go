@@ -21,8 +21,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/dop251/goja"
@@ -42,11 +44,19 @@ type Options struct {
 	Only *regexp.Regexp
 	// Timeout is how long one test may take, in real time (default 10 s).
 	Timeout time.Duration
-	// Runtime returns what apps run in; Clock, Journal and Versions are the tests' own, and so are its modules kv and
-	// fetch. live knows the calls under way. Required.
-	Runtime func(live *call.Live) (runtime.Config, error)
+	// Runtime returns what apps run in; Clock, Journal and Versions are the tests' own, and so are what its modules kv,
+	// fetch, websocket and piopiy reach. live knows the calls under way, and place places new ones; both are nil for the
+	// tests themselves. Required.
+	Runtime func(live *call.Live, place call.Originator) (runtime.Config, error)
 	// Handler returns what decides about calls with the apps of a runtime. Required.
 	Handler func(rt *runtime.Runtime, live *call.Live) call.Handler
+	// WebApps names the apps that are web servers. Web, where set, makes what decides about them, and who asks the
+	// action_urls of all apps, with requests that stubs answers: its error is ErrNoStub where there is none.
+	WebApps []string
+	Web     func(stubs Doer) (*Web, error)
+	// Platform, where set, makes PIOPIY's REST API, which does what the npm SDK's classes ask for where no stub stands for
+	// it: live knows the calls under way, and place places new ones, those of no app for the app that is tested.
+	Platform func(live *call.Live, place call.Originator) http.Handler
 	// Fault is the fault policy for what the Handler does not apply itself.
 	Fault call.FaultPolicy
 	// Coverage, where set, notes which lines of the apps run.
@@ -54,6 +64,22 @@ type Options struct {
 	// Done, where set, is told of each test when it is over, in order.
 	Done func(Result)
 }
+
+// Doer makes HTTP requests.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// Web is what tests need of apps that are web servers.
+type Web struct {
+	// Handler returns a handler that leaves all apps but the web servers to scripts.
+	Handler func(scripts call.Handler) call.Handler
+	Asker   call.Asker
+	Close   func()
+}
+
+// ErrNoStub says that a test has no stub for a request.
+var ErrNoStub = errors.New("the test has no stub for it")
 
 // Status is how a test ended.
 type Status string
@@ -79,7 +105,7 @@ type Result struct {
 	Problems []string
 	// Calls are the transcripts of its calls, up to the failure.
 	Calls []*sim.Transcript
-	// Logged is what the scripts logged.
+	// Logged is what the test and its scripts logged.
 	Logged []string
 }
 
@@ -109,7 +135,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = 10 * time.Second
 	}
-	found, err := look(o.Files, o.Below)
+	found, err := look(o.Files, o.Below, o.WebApps)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +167,15 @@ type file struct {
 	app   string // that it stands beside, or ""
 	rt    *runtime.Runtime
 	built *runtime.App
+	world atomic.Pointer[world] // of the test under way
+}
+
+// Append implements runtime.Journal for the sessions of tests: what they log stands with what their apps do.
+func (f *file) Append(app, session string, entries []runtime.Entry) error {
+	if w := f.world.Load(); w != nil {
+		return w.Append(app, session, entries)
+	}
+	return nil
 }
 
 // lifetime is how much virtual time a test may let pass.
@@ -153,7 +188,7 @@ func (f *file) run(ctx context.Context, done func(Result)) {
 		defer f.rt.Close()
 	}
 	if err != nil {
-		done(Result{File: f.name, Status: Failed, Took: time.Since(began), Problems: []string{detail(err)}})
+		done(Result{File: f.name, Status: Failed, Took: time.Since(began), Problems: []string{inATest(detail(err))}})
 		return
 	}
 	chosen := false
@@ -175,14 +210,19 @@ func (f *file) run(ctx context.Context, done func(Result)) {
 	}
 }
 
+// inATest says of a test file what is said otherwise of an app.
+func inATest(problem string) string {
+	return strings.Replace(problem, "export an async function and await inside it", "await inside test('…', async () => { … })", 1)
+}
+
 // open loads the file and lists its tests.
 func (f *file) open(ctx context.Context) ([]registered, error) {
-	cfg, err := f.opts.Runtime(nil)
+	cfg, err := f.opts.Runtime(nil, nil)
 	if err != nil {
 		return nil, err
 	}
 	// The file's own session: what it waits for takes as long as its calls.
-	cfg.Callbacks, cfg.Versions, cfg.Journal, cfg.Observer = nil, nil, runtime.NewMemoryJournal(1), nil
+	cfg.Callbacks, cfg.Versions, cfg.Journal, cfg.Observer = nil, nil, f, nil
 	cfg.Limits.Lifetime, cfg.Limits.Pending, cfg.Logger = lifetime, 1000, slog.New(slog.DiscardHandler)
 	cfg.Stdlib = Stdlib(cfg.Stdlib)
 	cfg.Modules = append([]runtime.Module{Module()}, cfg.Modules...)
@@ -220,10 +260,13 @@ func (f *file) open(ctx context.Context) ([]registered, error) {
 // test runs one test.
 func (f *file) test(ctx context.Context, n int, r *Result) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, f.opts.Timeout, fmt.Errorf("the test took longer than %s", f.opts.Timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, f.opts.Timeout, fmt.Errorf("%s:%d: the test took longer than %s", f.name, r.Line, f.opts.Timeout))
 	defer cancel()
 	w := newWorld(ctx, f.opts, f.found)
 	b := &bench{app: f.app, world: w}
+	w.bench = b
+	f.world.Store(w)
+	defer f.world.Store(nil)
 	stop := w.clock.Start()
 	w.clock.Begin()
 	err := f.play(ctx, w, b, n)
@@ -240,7 +283,9 @@ func (f *file) test(ctx context.Context, n int, r *Result) {
 	}
 	r.Problems = append(r.Problems, w.unasked...)
 	for _, p := range b.phones {
-		r.Problems = append(r.Problems, p.problems()...)
+		if ctx.Err() == nil { // else they were cut short
+			r.Problems = append(r.Problems, p.problems()...)
+		}
 		r.Calls = append(r.Calls, p.sofar())
 	}
 	r.Logged = w.logged
@@ -269,7 +314,12 @@ func (f *file) play(ctx context.Context, w *world, b *bench, n int) error {
 	err = w.test.RunLong(ctx, "the end of the calls", func() (goja.Value, error) {
 		w.running = false
 		promise, settle := w.test.Promise()
-		b.idle = func() { settle(func() (goja.Value, error) { return goja.Undefined(), nil }) }
+		b.idle = func() {
+			for _, f := range b.atLast {
+				f()
+			}
+			settle(func() (goja.Value, error) { return goja.Undefined(), nil })
+		}
 		b.quiet()
 		return promise, nil
 	}, nil)

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/piopiy/piopiyd/testrunner"
 )
 
@@ -86,6 +88,15 @@ func TestSteppingFails(t *testing.T) {
 		"forgotten await": {"const c = await call()\nc.hears('Goodbye')", "did not hear “Goodbye”"},
 	} {
 		t.Run(name, func(t *testing.T) { fails(t, menu, test.body, test.why) })
+	}
+}
+
+func TestConsole(t *testing.T) {
+	r := passes(t, `export const answer = () => { console.log('from the app') }`, `
+  console.log('from the test', { n: 1 })
+  await (await call()).ends()`)
+	if diff := cmp.Diff([]string{"from the test { n: 1 }", "from the app"}, r.Logged); diff != "" {
+		t.Error(diff)
 	}
 }
 

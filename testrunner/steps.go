@@ -2,6 +2,7 @@ package testrunner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -18,22 +19,45 @@ func (p *phone) methods(first sim.Entry) *goja.Object {
 	_ = o.Set("app", first.App)
 	_ = o.Set("from", first.From)
 	_ = o.Set("to", first.To)
-	for name, do := range map[string]func(runtime.Args) goja.Value{
-		"hears": p.hears, "press": p.press, "says": p.says, "staysSilent": p.staysSilent, "hangsUp": p.hangsUp, "ends": p.ends,
-		"dials": p.dials, "talks": p.talks, "records": p.records, "joins": p.joins, "streams": p.streams, "refers": p.refers,
-	} {
+	for name, do := range p.doings() {
 		_ = o.Set(name, func(c goja.FunctionCall) goja.Value { return do(p.b.session.Args("call."+name, c)) })
 	}
 	for name, get := range map[string]func() goja.Value{
-		"ended": p.ended, "heard": p.heard, "transcript": func() goja.Value { return p.json(p.entries) },
+		"ended": p.ended, "heard": p.heard, "dialled": p.dialled, "recordings": p.recordings, "transcript": func() goja.Value { return p.json(p.entries) },
 	} {
 		_ = o.DefineAccessorProperty(name, vm.ToValue(func(goja.FunctionCall) goja.Value { return get() }), nil, goja.FLAG_FALSE, goja.FLAG_TRUE)
 	}
-	return o
+	known := o.Keys()
+	return vm.ToValue(vm.NewProxy(o, &goja.ProxyTrapConfig{Get: func(target *goja.Object, name string, _ goja.Value) goja.Value {
+		if v := target.Get(name); v != nil || name == "then" || name == "toJSON" {
+			return v
+		}
+		slices.Sort(known)
+		panic(p.b.session.NewError("TypeError", fmt.Sprintf("a call has no %q; it has %s", name, strings.Join(known, ", "))))
+	}})).(*goja.Object)
+}
+
+// doings are the steps of a call.
+func (p *phone) doings() map[string]func(runtime.Args) goja.Value {
+	return map[string]func(runtime.Args) goja.Value{
+		"hears": p.hears, "press": p.press, "says": p.says, "staysSilent": p.staysSilent, "hangsUp": p.hangsUp, "ends": p.ends,
+		"dials": p.dials, "talks": p.talks, "records": p.records, "joins": p.joins, "streams": p.streams, "refers": p.refers,
+		"hearsAudio": p.hearsAudio,
+	}
+}
+
+// unawaited lets whoever has forgotten to await a call know it.
+func (p *phone) unawaited(promise goja.Value) {
+	o := promise.ToObject(p.b.session.VM())
+	for name := range p.doings() {
+		_ = o.DefineAccessorProperty(name, p.b.session.VM().ToValue(func(goja.FunctionCall) goja.Value {
+			panic(p.b.session.NewError("TypeError", name+": call() returns a promise of the call; write const c = await call(…)"))
+		}), nil, goja.FLAG_FALSE, goja.FLAG_FALSE)
+	}
 }
 
 // pattern reads a text or a RegExp: which texts fit, and how it is shown.
-func (p *phone) pattern(a runtime.Args, i int, what string, same func(text, pattern string) bool) (fits func(string) bool, shown string) {
+func (b *bench) pattern(a runtime.Args, i int, what string, same func(text, pattern string) bool) (fits func(string) bool, shown string) {
 	switch v := a.Value(i).(type) {
 	case goja.String:
 		text := v.String()
@@ -42,7 +66,7 @@ func (p *phone) pattern(a runtime.Args, i int, what string, same func(text, patt
 		if test, ok := goja.AssertFunction(v.Get("test")); ok && v.ClassName() == "RegExp" {
 			return func(s string) bool {
 				_ = v.Set("lastIndex", 0)
-				fits, err := test(v, p.b.session.VM().ToValue(s))
+				fits, err := test(v, b.session.VM().ToValue(s))
 				return err == nil && fits.ToBoolean()
 			}, v.String()
 		}
@@ -52,24 +76,14 @@ func (p *phone) pattern(a runtime.Args, i int, what string, same func(text, patt
 }
 
 func (p *phone) hears(a runtime.Args) goja.Value {
-	fits, shown := p.pattern(a, 0, "what is heard", strings.Contains)
+	fits, shown := p.b.pattern(a, 0, "what is heard", strings.Contains)
+	from := p.next
 	return p.await(&step{
-		what: "the caller did not hear " + shown,
-		fits: func(e sim.Entry) bool {
-			return (e.Kind == sim.Heard || e.Kind == sim.Announced) && fits(e.Prompt.String())
-		},
-		value: func(e sim.Entry) goja.Value { return p.b.session.VM().ToValue(e.Prompt.String()) },
+		what:    "the caller did not hear " + shown,
+		instead: func() string { return p.heardSince(from) },
+		fits:    func(e sim.Entry) bool { return isHeard(e) && fits(e.Prompt.String()) },
+		value:   func(e sim.Entry) goja.Value { return p.b.session.VM().ToValue(e.Prompt.String()) },
 	})
-}
-
-func (p *phone) heard() goja.Value {
-	var list []any
-	for _, e := range p.entries {
-		if (e.Kind == sim.Heard || e.Kind == sim.Announced) && !e.Prompt.IsSilence() {
-			list = append(list, e.Prompt.String())
-		}
-	}
-	return p.b.session.VM().NewArray(list...)
 }
 
 func (p *phone) press(a runtime.Args) goja.Value {
@@ -78,7 +92,7 @@ func (p *phone) press(a runtime.Args) goja.Value {
 		a.Throw("the keys must be 1 to 100 of 0-9, *, # and A-D, not %.40q", keys)
 	}
 	after := a.Options(1, "after").Duration("after", 0)
-	return p.act("the app did not take the keys "+keys+" that the caller pressed", func(taken func()) { p.hand.Press(keys, after, taken) })
+	return p.act("the app did not take the keys "+keys+" that the caller pressed", "", func(taken func()) { p.hand.Press(keys, after, taken) })
 }
 
 func (p *phone) says(a runtime.Args) goja.Value {
@@ -87,7 +101,7 @@ func (p *phone) says(a runtime.Args) goja.Value {
 		a.Throw("the words must not be empty; for silence there is staysSilent()")
 	}
 	after := a.Options(1, "after").Duration("after", 0)
-	return p.act("nobody listened to “"+words+"”, which the caller said", func(taken func()) { p.hand.Say(words, after, taken) })
+	return p.act("nobody listened to “"+words+"”, which the caller said", words, func(taken func()) { p.hand.Say(words, after, taken) })
 }
 
 func (p *phone) staysSilent(runtime.Args) goja.Value {
@@ -126,6 +140,15 @@ func (p *phone) joins(a runtime.Args) goja.Value {
 	return p.toward(a, "the conference", sim.Joined, "the call did not join the conference ")
 }
 
+// hearsAudio waits until the caller begins to hear what the app plays into a stream.
+func (p *phone) hearsAudio(runtime.Args) goja.Value {
+	return p.await(&step{
+		what:  "the caller heard no audio of a stream",
+		fits:  func(e sim.Entry) bool { return e.Kind == sim.StreamPlays },
+		value: func(sim.Entry) goja.Value { return p.sound(count(p.entries[:p.next], sim.StreamPlays) - 1) },
+	})
+}
+
 func (p *phone) streams(a runtime.Args) goja.Value {
 	return p.toward(a, "the URL", sim.StreamOpened, "no stream was opened to ")
 }
@@ -138,45 +161,26 @@ func (p *phone) refers(a runtime.Args) goja.Value {
 func (p *phone) toward(a runtime.Args, what string, kind sim.Kind, otherwise string) goja.Value {
 	fits, shown := func(string) bool { return true }, "any"
 	if a.Has(0) {
-		fits, shown = p.pattern(a, 0, what, func(to, wanted string) bool { return to == strings.TrimPrefix(wanted, "+") })
+		fits, shown = p.b.pattern(a, 0, what, func(to, wanted string) bool { return to == strings.TrimPrefix(wanted, "+") })
 	}
 	return p.await(&step{what: otherwise + shown, fits: func(e sim.Entry) bool { return e.Kind == kind && fits(e.To) }})
 }
 
 // dials waits until somebody is dialled, and says what becomes of it.
 func (p *phone) dials(a runtime.Args) goja.Value {
-	fits, shown := func(string) bool { return true }, "anybody"
-	if a.Has(0) {
-		fits, shown = p.pattern(a, 0, "the number or SIP user", func(to, wanted string) bool { return to == strings.TrimPrefix(wanted, "+") })
-	}
+	fits, shown := p.b.number(a, 0)
 	x := &expected{fits: fits}
-	p.mu.Lock()
 	p.callees = append(p.callees, x)
-	p.mu.Unlock()
 	promise := p.await(&step{what: "the app did not dial " + shown, fits: func(e sim.Entry) bool { return e.Kind == sim.Dialling && fits(e.To) }})
-	vm := p.b.session.VM()
-	o := vm.NewObject()
-	for name, becomes := range map[string]sim.Outcome{
-		"answers": sim.Answers, "busy": sim.Busy, "noAnswer": sim.NoAnswer, "rejects": sim.Rejects, "unreachable": sim.Unreachable, "voicemail": sim.Voicemail,
-	} {
-		_ = o.Set(name, func(c goja.FunctionCall) goja.Value {
-			options := p.b.session.Args("dials."+name, c).Options(0, "after", "talk")
-			model := sim.Callee{Outcome: becomes, After: options.Duration("after", 0), Talk: options.Duration("talk", 0)}
-			p.mu.Lock()
-			x.model = &model
-			p.mu.Unlock()
-			return promise
-		})
+	return p.b.outcomes(promise, "dials", func(model sim.Callee) { x.model = &model })
+}
+
+// number reads a number or SIP user, with or without a plus, or a RegExp; without any, everybody fits.
+func (b *bench) number(a runtime.Args, i int) (fits func(to string) bool, shown string) {
+	if !a.Has(i) {
+		return func(string) bool { return true }, "anybody"
 	}
-	then, _ := goja.AssertFunction(promise.ToObject(vm).Get("then"))
-	_ = o.Set("then", func(c goja.FunctionCall) goja.Value {
-		v, err := then(promise, c.Arguments...)
-		if err != nil {
-			panic(p.b.session.ErrorValue(err))
-		}
-		return v
-	})
-	return o
+	return b.pattern(a, i, "the number or SIP user", func(to, wanted string) bool { return to == strings.TrimPrefix(wanted, "+") })
 }
 
 // callee reads a callee model: an outcome, or { outcome, after, talk }.

@@ -6,12 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/dop251/goja"
+
 	"github.com/piopiy/piopiyd/bindings/kv"
+	"github.com/piopiy/piopiyd/bindings/pcmo"
+	"github.com/piopiy/piopiyd/bindings/websocket"
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sim"
 	"github.com/piopiy/piopiyd/runtime"
@@ -21,6 +26,7 @@ import (
 const (
 	maxQuiet    = 10 * time.Second
 	maxDuration = 2 * time.Hour // after which the platform ends a call
+	maxPlaced   = 1000          // calls that the apps of a test place
 )
 
 // world is what the calls of one test live in: a clock, the apps, a kv store and stubs. Nothing in it is older than the
@@ -34,20 +40,27 @@ type world struct {
 	stop  context.CancelFunc
 	calls sync.WaitGroup
 	test  *runtime.Session
+	began time.Time
+	bench *bench
 
 	// Owned by the goroutine of the test's session.
 	running bool
 	stubs   []stub
+	sockets []socketStub
 
-	mu       sync.Mutex
-	env      map[string]*string // nil takes a value away
-	envs     int                // how often env was changed
-	apps     *runtime.Runtime   // once an app was called
-	settings map[string]runtime.Settings
-	base     map[string]runtime.Settings
-	driver   *sim.Driver
-	handler  call.Handler
-	loaded   map[string]int // the state of env that an app was loaded with
+	mu         sync.Mutex
+	env        map[string]*string // nil takes a value away
+	envs       int                // how often env was changed
+	apps       *runtime.Runtime   // once an app was called
+	settings   map[string]runtime.Settings
+	base       map[string]runtime.Settings
+	driver     *sim.Driver
+	handler    call.Handler
+	originator *sim.Originator
+	web        *Web
+	platform   http.Handler   // nil where there is none
+	latest     string         // the app that was loaded last
+	loaded     map[string]int // the state of env that an app was loaded with
 
 	noting  sync.Mutex
 	logged  []string
@@ -57,7 +70,7 @@ type world struct {
 func newWorld(ctx context.Context, o *Options, found *tree) *world {
 	clock := sim.NewClock(time.Time{})
 	w := &world{opts: o, found: found, clock: clock, store: kv.NewMemoryStore(), env: map[string]*string{}, loaded: map[string]int{}}
-	w.store.Now = clock.Now
+	w.store.Now, w.began = clock.Now, clock.Now()
 	w.ctx, w.stop = context.WithCancel(ctx)
 	return w
 }
@@ -66,10 +79,16 @@ func newWorld(ctx context.Context, o *Options, found *tree) *world {
 func (w *world) close() {
 	w.stop()
 	w.calls.Wait()
+	if w.originator != nil {
+		w.originator.Wait()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.apps != nil {
 		w.apps.Close()
+	}
+	if w.web != nil {
+		w.web.Close()
 	}
 }
 
@@ -93,13 +112,18 @@ func (w *world) load(ctx context.Context, app string) (*sim.Driver, call.Handler
 	if problem := w.found.problems[app]; problem != nil {
 		return nil, nil, problem
 	}
-	if !ok {
-		return nil, nil, fmt.Errorf("there is no app %q; there are: %s", app, strings.Join(slices.Sorted(maps.Keys(w.found.apps)), ", "))
+	isWeb := slices.Contains(w.found.web, app)
+	if !ok && !isWeb {
+		return nil, nil, fmt.Errorf("there is no app %q; there are: %s", app, strings.Join(slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(w.found.apps)), w.found.web...))), ", "))
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.open(); err != nil {
 		return nil, nil, err
+	}
+	w.latest = app
+	if isWeb {
+		return w.driver, w.handler, nil
 	}
 	if known, ok := w.loaded[app]; ok && known == w.envs {
 		return w.driver, w.handler, nil
@@ -127,7 +151,7 @@ func (w *world) open() error {
 		return nil
 	}
 	live := &call.Live{}
-	cfg, err := w.opts.Runtime(live)
+	cfg, err := w.opts.Runtime(live, w)
 	if err != nil {
 		return err
 	}
@@ -144,14 +168,39 @@ func (w *world) open() error {
 			cfg.Modules[i] = kv.New(w.store)
 		case "fetch":
 			cfg.Modules[i] = stubbedFetch{m, w}
+		case "piopiy":
+			cfg.Modules[i] = pcmo.New(pcmo.Options{Client: doer{w, true}})
+		case "websocket":
+			if m, ok := m.(*websocket.Module); ok {
+				cfg.Modules[i] = m.Through(w)
+			}
 		}
 	}
 	if w.apps, err = runtime.New(cfg); err != nil {
 		return err
 	}
 	w.handler = w.opts.Handler(w.apps, live)
-	w.driver = sim.New(sim.Options{Clock: w.clock, Live: live, Fault: w.opts.Fault, MaxQuiet: maxQuiet, MaxDuration: maxDuration})
+	if w.opts.Platform != nil {
+		w.platform = w.opts.Platform(live, w)
+	}
+	var asker call.Asker
+	if w.opts.Web != nil {
+		if w.web, err = w.opts.Web(doer{w, false}); err != nil {
+			return err
+		}
+		w.handler, asker = w.web.Handler(w.handler), w.web.Asker
+	}
+	w.driver = sim.New(sim.Options{Clock: w.clock, Live: live, Asker: asker, Connect: w.connect, Fault: w.opts.Fault, MaxQuiet: maxQuiet, MaxDuration: maxDuration, MaxPlaced: maxPlaced})
+	w.originator = w.driver.Originator(w.ctx, w.handler, w.party)
 	return nil
+}
+
+// ask has something looked at in the session of the test. The caller is at work.
+func (w *world) ask(f func()) {
+	_ = w.test.RunLong(w.ctx, "what the test expects", func() (goja.Value, error) {
+		f()
+		return goja.Undefined(), nil
+	}, nil)
 }
 
 // Append implements runtime.Journal: it keeps what scripts log, for the report of a failure.
@@ -188,5 +237,15 @@ func (w *world) explain(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	return context.Cause(ctx)
+	err = context.Cause(ctx)
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	err = fmt.Errorf("%w of real time, in which %s of its own had passed", err, w.clock.Now().Sub(w.began).Round(time.Second))
+	for _, p := range w.bench.phones {
+		if !p.over && len(p.entries) > 0 {
+			return fmt.Errorf("%w; the call from %s was under way, %s old: does anybody end it?", err, p.entries[0].From, w.clock.Now().Sub(p.start).Round(time.Second))
+		}
+	}
+	return err
 }

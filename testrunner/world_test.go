@@ -85,7 +85,7 @@ for (const name of ['one', 'two']) test(name, async () => {
 
 func TestFetchWithoutAStub(t *testing.T) {
 	fails(t, crm, `await (await call('app', { from: '14155550100' })).ends()`,
-		"the app fetched GET https://crm.example.com/customers/14155550100, which has no stub: add stubFetch(")
+		"app.ts:6:31: the app fetched GET https://crm.example.com/customers/14155550100, which has no stub: add stubFetch(")
 	fails(t, crm, `stubFetch(/crm/, () => { throw new Error('broken stub') }); await (await call()).ends()`, "Error: broken stub", "app.test.ts:3:")
 	fails(t, crm, `stubFetch(/crm/, { code: 1 }); await (await call()).ends()`, `unknown "code" in the reply`)
 }

@@ -46,7 +46,7 @@ func (h *Handler) known(ctx context.Context, app string, ids ...string) (*conver
 	if conv := h.find(app, ids...); conv != nil {
 		return conv, nil
 	}
-	if h.opts.Recall == nil {
+	if h.opts.Recall == nil || h.overFor(app, ids) {
 		return nil, nil
 	}
 	for _, id := range ids {
@@ -60,6 +60,18 @@ func (h *Handler) known(ctx context.Context, app string, ids ...string) (*conver
 	return nil, nil
 }
 
+// overFor reports whether a call known by one of the ids has ended in this process.
+func (h *Handler) overFor(app string, ids []string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, id := range ids {
+		if k := (key{app, id}); h.ended.has(k) && h.asleep[k] == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // maybeAsked reports whether a call that seems new may have begun before.
 func (h *Handler) maybeAsked(c *call.Call) bool {
 	if time.Since(h.born) < h.opts.RecallAnswers {
@@ -69,6 +81,9 @@ func (h *Handler) maybeAsked(c *call.Call) bool {
 	defer h.mu.Unlock()
 	return h.asleep[key{c.App, c.ID}] != nil
 }
+
+// recallTimeout bounds how long a rebuilding may take; whoever asked may have gone.
+const recallTimeout = 10 * time.Second
 
 // recall rebuilds a conversation: once, however many ask.
 func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
@@ -80,10 +95,6 @@ func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
 	if conv, ok := h.calls[k]; ok {
 		h.mu.Unlock()
 		return conv, nil
-	}
-	if sleeping == nil && h.ended.has(k) {
-		h.mu.Unlock()
-		return nil, nil
 	}
 	r, underway := h.recalled[k]
 	if !underway {
@@ -99,13 +110,13 @@ func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-	r.conv, r.err = h.rebuild(ctx, k)
+	building, cancel := context.WithTimeout(context.WithoutCancel(ctx), recallTimeout)
+	r.conv, r.err = h.rebuild(building, k)
+	cancel()
 	h.mu.Lock()
 	delete(h.recalled, k)
 	if s := h.asleep[k]; s != nil {
-		if s.wake != nil {
-			s.wake.Stop()
-		}
+		s.wake.Stop()
 		for _, name := range s.names {
 			delete(h.asleep, name)
 			if r.conv != nil && name != k {
@@ -117,7 +128,7 @@ func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
 	switch {
 	case r.conv != nil:
 		h.calls[k] = r.conv
-	case r.err != nil && ctx.Err() == nil:
+	case r.err != nil:
 		h.ended.add(k) // what is still reported of it begins anew
 	}
 	h.mu.Unlock()
@@ -185,12 +196,13 @@ func (conv *conversation) hibernate(wake time.Time) bool {
 		delete(h.calls, name)
 		h.asleep[name] = s
 	}
-	if !wake.IsZero() {
-		clock := conv.session.Clock()
-		s.wake = clock.AfterFunc(wake.Sub(clock.Now()), func() {
-			_, _ = h.recall(context.Background(), s.key) // what goes wrong is logged
-		})
+	if last := conv.session.Born().Add(conv.session.Limits().Lifetime); wake.IsZero() || wake.After(last) {
+		wake = last // to end
 	}
+	clock := conv.session.Clock()
+	s.wake = clock.AfterFunc(wake.Sub(clock.Now()), func() {
+		_, _ = h.recall(context.Background(), s.key) // what goes wrong is logged
+	})
 	conv.slept.Store(true)
 	return true
 }

@@ -262,3 +262,20 @@ func TestCalls(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+func TestDialPlans(t *testing.T) {
+	for _, tt := range []struct {
+		name, dial string
+		want       []string
+	}{
+		{"one", `'14155550101'`, []string{"00:00.0 dials 14155550101 as 15550002222, rings for up to 40s"}},
+		{"one after the other", `['14155550101', 14155550102], { timeout: '10s', callerId: '15550009999' }`, []string{"00:00.0 dials 14155550101 as 15550009999, rings for up to 10s", "00:10.0 dials 14155550102"}},
+		{"a group", `['14155550101', 'alice'], { strategy: 'group', timeout: '10s' }`, []string{"00:00.0 dials 14155550101", "00:00.0 dials alice", "00:10.0 missed alice"}},
+		{"a plan", `[['14155550101', 'alice'], 'bob', ['14155550103']], { timeout: '10s' }`, []string{"00:00.0 dials 14155550101", "00:00.0 dials alice", "00:10.0 dials bob", "00:20.0 dials 14155550103", "NO_ANSWER"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _ := dialIn(t, `exports.answer = async call => { await call.say((await call.dial(`+tt.dial+`)).cause) }`, sim.Caller{Callee: sim.Callee{Outcome: sim.NoAnswer}})
+			wants(t, got, tt.want...)
+		})
+	}
+}

@@ -159,8 +159,9 @@ func (d *dialling) run(ctx context.Context) (winner *leg, err error) {
 			}
 		case <-ctx.Done():
 			d.close()
-			if g := d.rest(); g != nil {
+			if g := d.rest(); g != nil { // in this very moment: nobody talks with it any more
 				d.line.dismiss(g, call.CauseCancelled)
+				d.forgo(g)
 			}
 			d.lose(call.CauseCancelled)
 			end(gaveUp(call.CauseCancelled))
@@ -217,6 +218,15 @@ func (d *dialling) take(n ring) *leg {
 		}
 	}
 	return nil
+}
+
+// forgo makes a missed leg of one that had the call when nobody wanted it any more.
+func (d *dialling) forgo(g *leg) {
+	for i := range d.outcomes {
+		if o := &d.outcomes[i]; o.LegID == g.id {
+			o.Status, o.Cause, o.Answered, o.Ended = call.StatusMissed, call.CauseCancelled, time.Time{}, time.Now()
+		}
+	}
 }
 
 // lose ends the targets that are left.

@@ -1,5 +1,5 @@
 // Run it with: piopiyd test
-import { test, call, run, expect, setEnv, stubFetch } from 'piopiy/test'
+import { test, call, run, callTo, expect, setEnv } from 'piopiy/test'
 
 setEnv({ AGENT: '14155550101', MASKING_NUMBER: '14155550100' })
 
@@ -11,9 +11,12 @@ test('the agent sees the masking number, and not the customer', async () => {
   expect(c.dialled).toMatch([{ to: '14155550101', from: '14155550100', outcome: 'answered' }])
 })
 
-test('the other way round the platform rings the agent first', async () => {
+test('the other way round the agent is called first, and then the customer', async () => {
   setEnv({ PIOPIY_APPID: '2222222', PIOPIY_SECRET: 's3cret' })
-  const platform = stubFetch(/telecmi\.com/, { json: { status: 'progress', request_id: 'r1' } })
   await run('connect', '14155550199')
-  expect(platform.requests[0].json).toMatch({ to: 14155550101, from: 14155550100 })
+  const agent = await callTo('14155550101').answers()
+  await agent.dials('14155550199').answers()
+  await agent.talks()
+  await agent.ends()
+  expect(agent.dialled).toMatch([{ from: '14155550100', outcome: 'answered' }])
 })

@@ -1,5 +1,5 @@
 // Run it with: piopiyd test
-import { test, call, run, expect, setEnv, stubFetch } from 'piopiy/test'
+import { test, call, run, callTo, expect, setEnv, stubFetch } from 'piopiy/test'
 
 setEnv({ FROM: '14155550100', ORDERS_URL: 'https://shop.example.com/confirmations' })
 
@@ -29,11 +29,14 @@ test('the shop is down, and the customer does not notice', async () => {
   await c.ends()
 })
 
-test('the platform is asked to call', async () => {
+test('the command calls the customer, and the app answers', async () => {
   setEnv({ PIOPIY_APPID: '2222222', PIOPIY_SECRET: 's3cret', ANSWER_URL: 'https://calls.example.com/hooks/order-confirmation/answer' })
-  const platform = stubFetch(/telecmi\.com/, { json: { status: 'progress', request_id: 'r1' } })
+  const shop = stubFetch('https://shop.example.com/confirmations', 204)
   await run('confirm', '14155550199')
-  expect(platform.requests[0].json).toMatch({
-    to: 14155550199, from: 14155550100, answer_url: 'https://calls.example.com/hooks/order-confirmation/answer',
-  })
+  const c = await callTo('14155550199').answers({ after: '6s' })
+  await c.hears('order_question.wav')
+  await c.press('1')
+  await c.hears('order_confirmed.wav')
+  await c.ends()
+  expect(shop.requests[0].json).toEqual({ customer: '14155550199', confirmed: true })
 })

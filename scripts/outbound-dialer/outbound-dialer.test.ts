@@ -1,16 +1,24 @@
 // Run it with: piopiyd test
-import { test, run, expect, setEnv, stubFetch } from 'piopiy/test'
+import { test, run, callTo, expect, setEnv, stubFetch } from 'piopiy/test'
 
 setEnv({ PIOPIY_APPID: '2222222', PIOPIY_SECRET: 's3cret', FROM: '14155550100', AGENTS: '14155550101,14155550102' })
 
-test('the platform calls the customer and then the agents', async () => {
-  const platform = stubFetch(/telecmi\.com/, { json: { status: 'progress', request_id: 'r1' } })
+test('a customer who answers talks with the first agent who does', async () => {
   await run('dial', '14155550199')
-  const { to, from, pcmo } = platform.requests[0].json
-  expect({ to, from }).toEqual({ to: 14155550199, from: 14155550100 })
-  expect(pcmo).toMatch([{
-    action: 'bridge', ring_type: 'group', connect: [{ type: 'pstn', number: 14155550101 }, { type: 'pstn', number: 14155550102 }],
-  }])
+  const customer = await callTo('14155550199').answers({ after: '7s' })
+  await customer.dials('14155550101').noAnswer()
+  await customer.dials('14155550102').answers({ talk: '5s' })
+  await customer.talks()
+  await customer.ends()
+  expect(customer.dialled[0]).toMatch({ from: '14155550100' })
+})
+
+test('no agent is called for a customer who is busy', async () => {
+  await run('dial', '14155550199')
+  const customer = await callTo('14155550199').busy()
+  await customer.ends()
+  expect(customer.ended).toMatch({ cause: 'USER_BUSY' })
+  expect(customer.dialled).toEqual([])
 })
 
 test('a list goes on after a number that cannot be called', async () => {
