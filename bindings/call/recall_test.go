@@ -440,7 +440,7 @@ func TestWhoDoesNotHibernate(t *testing.T) {
 func TestHibernationWhenMemoryIsShort(t *testing.T) {
 	const calls = 200
 	var journal *runtime.MemoryJournal
-	d := open(t, `const hoard = new Array(100000).fill(call => call)
+	d := open(t, `const hoard = new Uint8Array(1600000).fill(7)
 	exports.answer = async call => {
 		const { digits } = await call.gather({ say: 'press' })
 		await call.say(call.id + digits + hoard.length)
@@ -479,7 +479,7 @@ func TestHibernationWhenMemoryIsShort(t *testing.T) {
 		if err != nil || reply.Fault != nil {
 			t.Fatalf("call %d: %v, fault %v", i, err, reply.Fault)
 		}
-		wrote(t, reply, fmt.Sprintf(`[{"action":"speak","text":"c%d7100000"},{"action":"hangup"}]`, i))
+		wrote(t, reply, fmt.Sprintf(`[{"action":"speak","text":"c%d71600000"},{"action":"hangup"}]`, i))
 		if err := d.handler.CDR(t.Context(), &call.CDR{App: "app", Driver: "cloud", CallID: fmt.Sprint("c", i), LegID: fmt.Sprint("c", i), Leg: call.LegA, Raw: json.RawMessage(`{}`)}); err != nil {
 			t.Fatal(err)
 		}
