@@ -1,7 +1,6 @@
 package call_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -158,9 +157,13 @@ func TestAnotherCallsEnd(t *testing.T) {
 			console.log(await asked)
 			try { await other.say('x') } catch (e) { console.log(e.name, calls.get('call-1')) }
 			await call.say('and on')
+			await other.gather()
 		}`, sim.Caller{HangupAfter: 10 * time.Second}, sim.Caller{})
-	wants(t, got[1], "and on")
+	wants(t, got[1], "and on", "fault: HangupError: the call is over")
 	if logged := d.logged("call-2"); strings.Count(logged, "HangupError") != 2 {
-		t.Error(fmt.Sprint(logged))
+		t.Error(logged)
+	}
+	if kinds := strings.Join(d.kinds("call-2"), " "); !strings.Contains(kinds, "fault") {
+		t.Errorf("that nobody caught the end of another call is no fault: %s", kinds)
 	}
 }

@@ -91,7 +91,7 @@ func (in *callsInstance) get(a runtime.Args) goja.Value {
 		return goja.Undefined()
 	}
 	vm := in.s.VM()
-	by := &live{session: in.s, control: c}
+	by := &live{session: in.s, control: c, other: c.Call().ID != in.s.ID()}
 	o := vm.CreateObject(vm.NewDynamicObject(&verbs{session: in.s, find: func() (carrier, error) { return by, nil }, reach: in.own}))
 	in.describe(o, c)
 	return o

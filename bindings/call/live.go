@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 
 	"github.com/dop251/goja"
 
@@ -13,6 +14,7 @@ import (
 type live struct {
 	session *runtime.Session
 	control *call.Control
+	other   bool  // the call is not the script's own
 	turns   turns // of the verbs that use the line
 	over    turns // of sounds over a conversation
 	quick   turns // of verbs that take no time
@@ -52,11 +54,23 @@ func (l *live) carry(t task) goja.Value {
 		Value: func(made outcome, err error) (goja.Value, error) {
 			ended()
 			if err != nil {
-				return nil, scriptError(err)
+				return nil, l.scriptError(err)
 			}
 			return made(), nil
 		},
 	})
+}
+
+// scriptError is scriptError for a call whose end need not be that of the script.
+func (l *live) scriptError(err error) error {
+	err = scriptError(err)
+	var known *runtime.ScriptError
+	if l.other && errors.As(err, &known) && known.End {
+		mine := *known
+		mine.End = false
+		return &mine
+	}
+	return err
 }
 
 // ask implements carrier.

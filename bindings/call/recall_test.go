@@ -440,7 +440,7 @@ func TestWhoDoesNotHibernate(t *testing.T) {
 func TestHibernationWhenMemoryIsShort(t *testing.T) {
 	const calls = 200
 	var journal *runtime.MemoryJournal
-	d := open(t, `const hoard = new Uint8Array(1600000).fill(7)
+	d := open(t, `const hoard = new Uint8Array(1600000)
 	exports.answer = async call => {
 		const { digits } = await call.gather({ say: 'press' })
 		await call.say(call.id + digits + hoard.length)

@@ -65,7 +65,12 @@ func (g *gathering) attempt() {
 func (g *gathering) take(got call.Gathered, err error) {
 	s := g.v.session
 	if err != nil {
-		g.end(func() (goja.Value, error) { return nil, scriptError(err) })
+		if l, ok := g.by.(*live); ok {
+			err = l.scriptError(err)
+		} else {
+			err = scriptError(err)
+		}
+		g.end(func() (goja.Value, error) { return nil, err })
 		return
 	}
 	if got.Speech == "" && len(got.Digits) < g.least {

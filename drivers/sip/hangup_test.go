@@ -169,7 +169,6 @@ func TestDrainEndsOutboundCalls(t *testing.T) {
 // TestTheCalleeAnswersWhileTheCallerHangsUp has both happen at about the same time, many times: whoever is first, each
 // leg ends once, and nobody is left in a call.
 func TestTheCalleeAnswersWhileTheCallerHangsUp(t *testing.T) {
-	t.Parallel()
 	rounds := 60
 	if testing.Short() || raceDetector {
 		rounds = 15
