@@ -470,10 +470,10 @@ func TestHibernationWhenMemoryIsShort(t *testing.T) {
 		}
 		tokens[i] = token(t, reply)
 	}
-	awake := d.rt.SessionCount()
-	if awake > calls*3/4 {
-		t.Errorf("%d of %d sessions are awake", awake, calls)
+	for d.rt.SessionCount() > calls/2 {
+		<-time.After(10 * time.Millisecond) // until the memory fits
 	}
+	awake := d.rt.SessionCount()
 	for i := range calls {
 		reply, err := d.handler.Input(t.Context(), c(i), call.Input{Token: tokens[i], Digits: "7"})
 		if err != nil || reply.Fault != nil {
