@@ -75,6 +75,9 @@ func (s *Session) wait(ctx context.Context, cb *callback, start func() (goja.Val
 	case <-cb.done:
 		return cb.err
 	case <-ctx.Done():
+		s.mu.Lock()
+		cb.left = true
+		s.mu.Unlock()
 		cb.wake()
 		return context.Cause(ctx)
 	}
@@ -98,6 +101,7 @@ type callback struct {
 	timer   Timer
 	err     error
 	isDone  bool
+	left    bool // nobody waits for it any more
 	awake   sync.Once
 	done    chan struct{}
 }

@@ -255,7 +255,9 @@ func (p *replay) feed(ctx context.Context, play Player, e Entry) error {
 	case play.Plays(e.Kind):
 		p.playing++
 		failed := make(chan error, 1)
-		go func() { // ends with its callback, which ends with the session
+		p.clock.Begin() // whoever calls a session is at work, but while he waits
+		go func() {     // ends with its callback, which ends with the session
+			defer p.clock.End()
 			if err := play.Play(ctx, e); err != nil {
 				failed <- err
 			}
@@ -289,7 +291,12 @@ func (p *replay) drain() {
 		}
 		s.mu.Lock()
 		s.running = true // so that nobody else runs it
-		waiting, over := len(s.waiting), s.ended
+		waiting, over := 0, s.ended
+		for cb := range s.waiting {
+			if !cb.left {
+				waiting++
+			}
+		}
 		s.mu.Unlock()
 		if p.playing <= waiting && !over || p.playing == 0 {
 			break

@@ -149,7 +149,7 @@ interface CDR {
 // StateError before; what they do to the callee is for a call that is connected to one.
 //
 // When the call ends every verb under way, and every later one, rejects with a HangupError, whoever hung up. A script need
-// not catch it: it is no fault. What stands in finally or after a catch gets 5 s before the CDR is handed over.
+// not catch it: it is no fault, unless it is the end of another call (calls.get). What stands in finally or after a catch gets 5 s before the CDR is handed over.
 //
 // All verbs work on the drivers "sip" and "sim". On "cloud" piopiyd does answer, say, play, pause, gather, record, dial,
 // stream, startRecording, hangup, reject, perform and transfer without warm by webhooks, while answer or a continuation runs;

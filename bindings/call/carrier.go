@@ -3,10 +3,12 @@ package call
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/dop251/goja"
 
 	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/runtime"
 )
 
 // carrier carries out the verbs of one call. There are two: live has the call's line at hand, and hosted writes
@@ -79,7 +81,11 @@ func (e verbEntry) gathered(got call.Gathered, err error) verbEntry {
 
 func (e verbEntry) ended(err error) verbEntry {
 	e.With = nil
-	if err != nil {
+	var told *runtime.ScriptError
+	switch {
+	case errors.As(err, &told) && told.Err != nil:
+		e.Error = told.Err.Error()
+	case err != nil:
 		e.Error = err.Error()
 	}
 	return e

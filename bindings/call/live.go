@@ -86,7 +86,10 @@ func (l *live) ask(t task, g call.Gather, took func(call.Gathered, error)) {
 			}
 			l.turns.take(begin)
 		},
-		Do:   func(ctx context.Context) (call.Gathered, error) { return l.control.Gather(ctx, g) },
+		Do: func(ctx context.Context) (call.Gathered, error) {
+			got, err := l.control.Gather(ctx, g)
+			return got, scriptError(err) // what the journal keeps of it
+		},
 		Note: func(got call.Gathered, err error) any { return t.entry().gathered(got, err) },
 		Value: func(got call.Gathered, err error) (goja.Value, error) {
 			took(got, err)

@@ -166,7 +166,7 @@ func (h *Handler) rebuild(ctx context.Context, k key) (*conversation, error) {
 	if conv.session, err = app.Rebuild(cfg, rec); err != nil {
 		return nil, err
 	}
-	if err := conv.session.Resume(ctx, &player{conv}); err != nil {
+	if err := conv.session.Resume(ctx, &player{conv: conv}); err != nil {
 		return nil, err
 	}
 	conv.again = false
@@ -233,7 +233,11 @@ func reportKey(kind string, raw []byte) [sha256.Size]byte {
 }
 
 // player plays the inputs of a call's journal to its conversation.
-type player struct{ conv *conversation }
+type player struct {
+	conv *conversation
+	// unheard says that nobody waited any more for what answer returned: the call was over.
+	unheard bool
+}
 
 var _ runtime.Player = (*player)(nil)
 
@@ -273,6 +277,12 @@ func (p *player) Play(ctx context.Context, e runtime.Entry) (err error) {
 		return err
 	}
 	if e.Kind == "answer" {
+		if p.unheard {
+			over, cancel := context.WithCancel(ctx)
+			cancel()
+			_, _ = conv.answer(over, c) // goes on without anybody who waits
+			return nil
+		}
 		_, err = conv.answer(ctx, c)
 	} else {
 		var in inputEntry

@@ -89,6 +89,28 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// However a call ends, its replay ends so too.
+func TestReplayOfCallsThatTheCallerEnds(t *testing.T) {
+	for verb, script := range map[string]string{
+		"say": `call.say('A long story. '.repeat(50))`, "gather": `call.gather({ say: 'press', timeout: '1h' })`, "pause": `call.pause('1h')`,
+		"dial": `call.dial('14155550101', { timeout: '60s' })`, "record": `call.record({ say: 'speak', maxLength: '1h' })`,
+		"two":          `Promise.all([call.gather({ say: 'press', timeout: '1h' }), call.announce('hello')])`,
+		"its own wait": `new Promise(() => setInterval(() => {}, 1000))`,
+		"cleaning up":  `call.gather({ say: 'press', timeout: '1h' }).catch(async e => { await new Promise(done => setTimeout(done, 100)); console.log(e.name, e.by); throw e })`,
+		"caught":       `call.gather({ say: 'press', timeout: '1h' }).catch(e => call.say('hello?')).catch(e => console.log(e.name))`,
+	} {
+		t.Run(verb, func(t *testing.T) {
+			script := `exports.answer = async call => { await call.say('Welcome'); await ` + script + ` }
+				exports.event = e => console.log(e.status)
+				exports.cdr = r => console.log(r.status)`
+			_, d := dialIn(t, script, sim.Caller{HangupAfter: 12 * time.Second})
+			if got := again(t, d.journal.Entries(d.journal.Sessions()[0]), script); got.Difference != nil {
+				t.Errorf("it differs: %v", got.Difference)
+			}
+		})
+	}
+}
+
 func holds(e *runtime.Entry, text string) bool {
 	if e == nil {
 		return text == ""
