@@ -201,10 +201,23 @@ func (h *Handler) Event(ctx context.Context, e *call.Event) error {
 	if err != nil || conv == nil {
 		return err
 	}
-	if err := conv.event(ctx, e); !fellAsleep(conv, err) {
+	if err := conv.event(ctx, e); !h.elsewhere(conv, err) {
 		return err
 	}
 	return h.Event(ctx, e)
+}
+
+// elsewhere reports whether a report has to be told to another session: that of its conversation hibernates, or had failed
+// before.
+func (h *Handler) elsewhere(conv *conversation, err error) bool {
+	switch {
+	case fellAsleep(conv, err):
+		return true
+	case err != nil && isClosed(err) && conv.session.Fault() != nil && !conv.late:
+		h.forget(conv, "fault")
+		return true
+	}
+	return false
 }
 
 // CDR implements call.Handler.
@@ -213,7 +226,7 @@ func (h *Handler) CDR(ctx context.Context, r *call.CDR) error {
 	if err != nil || conv == nil {
 		return err
 	}
-	if err := conv.cdr(ctx, r); !fellAsleep(conv, err) {
+	if err := conv.cdr(ctx, r); !h.elsewhere(conv, err) {
 		return err
 	}
 	return h.CDR(ctx, r)

@@ -360,6 +360,23 @@ func (w *wire) Close(code int, _ string) error {
 	return nil
 }
 
+// What is still reported of a call whose session failed by itself reaches the script at once.
+func TestAReportAfterASessionFailed(t *testing.T) {
+	d := open(t, `exports.answer = () => { setTimeout(() => { throw new Error('by itself') }, 5); return [{ action: 'speak', text: 'hi' }] }
+		exports.cdr = (r, call) => console.log('the record of ' + call.id)`)
+	d.answer("c1")
+	for _, s := range d.rt.Sessions() {
+		<-s.Done()
+	}
+	r := &call.CDR{App: "app", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
+	if err := d.handler.CDR(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.logged("c1"); !strings.Contains(got, "the record of c1") {
+		t.Errorf("the script says %q", got)
+	}
+}
+
 // The stream is not given back before its script's last words were sent.
 func TestTheLastWordsOfAStreamAreSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

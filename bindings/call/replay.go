@@ -33,20 +33,13 @@ func (r *Replayed) Open() bool { return r.Difference != nil && r.Difference.Reas
 // the app's current version. Nothing reaches the world. entries are the call's journal. An error says that they hold no
 // call that could be run again.
 func (h *Handler) Replay(ctx context.Context, entries []runtime.Entry) (*Replayed, error) {
-	rec, err := runtime.NewRecording(entries)
+	rec, c, err := firstMet(entries)
 	if err != nil {
 		return nil, err
 	}
 	app, ok := h.rt.App(rec.App)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", call.ErrNoApp, rec.App)
-	}
-	c, err := firstCall(rec)
-	if err != nil {
-		return nil, err
-	}
-	if c == nil {
-		return nil, errors.New("the call's script was only told of what had happened: there is nothing that the caller met")
 	}
 	conv := &conversation{handler: h, call: c, names: []key{{c.App, c.ID}}, again: true}
 	cfg := runtime.SessionConfig{ID: c.ID, Values: map[any]any{conversationKey{}: conv}}
@@ -66,6 +59,20 @@ func (h *Handler) Replay(ctx context.Context, entries []runtime.Entry) (*Replaye
 	}
 	r.Met = met(rec.Entries, r.Difference, shown)
 	return r, nil
+}
+
+// firstMet finds the session that the caller met first: after one that failed there may be others.
+func firstMet(entries []runtime.Entry) (*runtime.Recording, *call.Call, error) {
+	all, err := runtime.Recordings(entries)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, rec := range all {
+		if c, err := firstCall(rec); err != nil || c != nil {
+			return rec, c, err
+		}
+	}
+	return nil, nil, errors.New("the call's script was only told of what had happened: there is nothing that the caller met")
 }
 
 // met returns the steps before the difference, and what the caller answered in between.

@@ -84,6 +84,10 @@ func (a *API) refuse(ctx context.Context, err error) *refusal {
 	if errors.As(err, &unsupported) {
 		return &refusal{status: http.StatusNotImplemented, code: http.StatusNotImplemented, word: "not_supported", message: unsupported.Error()}
 	}
+	var state *call.StateError
+	if errors.As(err, &state) {
+		return &refusal{status: http.StatusConflict, code: http.StatusConflict, word: "call_state", message: state.Error()}
+	}
 	if ctx.Err() != nil {
 		return &refusal{status: http.StatusServiceUnavailable, code: http.StatusServiceUnavailable, word: "cancelled", message: "the request was given up before it was done"}
 	}
