@@ -58,12 +58,7 @@ func (b *bench) bridge(ctx context.Context) error {
 		return err
 	}
 	defer phones.stop()
-	speaking, hush := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		callers.speak(speaking)
-	}()
+	hush := callers.speaking(ctx)
 	err = callers.await(ctx, calls, 10*time.Second)
 	if err == nil {
 		pause(ctx, 3*time.Second) // the jitter buffers find their depth
@@ -72,7 +67,6 @@ func (b *bench) bridge(ctx context.Context) error {
 	pause(ctx, length)
 	ended := time.Now()
 	hush()
-	<-done
 	callers.ignore()
 	callees.ignore()
 	if err != nil {

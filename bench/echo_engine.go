@@ -65,12 +65,7 @@ func (b *bench) echoedCalls(ctx context.Context, s *engine, app string) (e echoe
 		return e, err
 	}
 	defer p.stop()
-	speaking, hush := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		far.speak(speaking)
-	}()
+	hush := far.speaking(ctx)
 	var cpu, after time.Duration
 	var began time.Time
 	if err = far.await(ctx, b.streams, 10*time.Second); err == nil {
@@ -83,7 +78,6 @@ func (b *bench) echoedCalls(ctx context.Context, s *engine, app string) (e echoe
 	}
 	ended := time.Now()
 	hush()
-	<-done
 	far.ignore()
 	if err != nil {
 		return e, err

@@ -249,6 +249,20 @@ func (s *sound) send(ctx context.Context, next func(p *party, packet []byte) []b
 	}
 }
 
+// speaking has the parties speak until hush is called; when it has returned they have fallen silent.
+func (s *sound) speaking(ctx context.Context) (hush func()) {
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.speak(ctx)
+	}()
+	return func() {
+		stop()
+		<-done
+	}
+}
+
 // tell lets take hear of each packet, in the order in which they come.
 func (s *sound) tell(take func(p *party, packet []byte, at time.Time)) {
 	s.mu.Lock()

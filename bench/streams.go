@@ -125,12 +125,7 @@ func (b *bench) mediaStreams(ctx context.Context) error {
 		return err
 	}
 	defer p.stop()
-	speaking, hush := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		far.speak(speaking)
-	}()
+	hush := far.speaking(ctx)
 	var cpu time.Duration
 	var began time.Time
 	err = far.await(ctx, b.streams, 10*time.Second)
@@ -146,7 +141,6 @@ func (b *bench) mediaStreams(ctx context.Context) error {
 	}
 	ended := time.Now()
 	hush()
-	<-done
 	far.ignore()
 	if err != nil {
 		return err

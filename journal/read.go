@@ -26,7 +26,13 @@ func (j *Journal) Entries(ctx context.Context, call string) (entries []runtime.E
 	return entries, app, err
 }
 
-// Recall returns the journal of an app's call in order, and nothing when there is none.
+// unreadable is why what is stored cannot be read, now or ever.
+type unreadable struct{ error }
+
+func (u unreadable) Unwrap() error { return u.error }
+
+// Recall returns the journal of an app's call in order, and nothing when there is none. The error is
+// runtime.ErrNoRecording when it is damaged; others may pass.
 func (j *Journal) Recall(ctx context.Context, app, call string) ([]runtime.Entry, error) {
 	if len(app) > maxID || len(call) > maxID {
 		return nil, nil // what cannot be written has not been
@@ -34,7 +40,11 @@ func (j *Journal) Recall(ctx context.Context, app, call string) ([]runtime.Entry
 	if err := j.append.flush(ctx); err != nil {
 		return nil, err
 	}
-	return j.entries(ctx, callSubject(app, call))
+	entries, err := j.entries(ctx, callSubject(app, call))
+	if damage := (unreadable{}); errors.As(err, &damage) {
+		err = fmt.Errorf("%w: %w", runtime.ErrNoRecording, err)
+	}
+	return entries, err
 }
 
 // entries reads the journal of a call.
@@ -43,7 +53,7 @@ func (j *Journal) entries(ctx context.Context, subject string) (entries []runtim
 	err = j.scan(ctx, streamCalls, subject, 1, func(s stored) (bool, error) {
 		turn, err := decodeEntries(s.data)
 		if err != nil {
-			return false, fmt.Errorf("%s, message %d: %w", subject, s.seq, err)
+			return false, unreadable{fmt.Errorf("%s, message %d: %w", subject, s.seq, err)}
 		}
 		entries = in.add(entries, turn)
 		return true, nil

@@ -1,7 +1,5 @@
 package pcmo
 
-import "slices"
-
 // Action is one step of a PCMO. The set of actions is closed: it is
 // implemented by the pointer types of this package only.
 type Action interface {
@@ -136,9 +134,6 @@ var (
 	classicNames  = []string{"bridge", "connect", "hangup", "input", "param", "play", "play_get_input", "record", "speak", "stream"}
 	pipelineNames = []string{"connect", "hangup", "input", "param", "play", "play_get_input", "record"}
 )
-
-// Names lists the action names a dialect knows, sorted. The slice is the caller's.
-func Names(d Dialect) []string { return slices.Clone(names(d)) }
 
 func names(d Dialect) []string {
 	if d == V3 {

@@ -65,7 +65,11 @@ func (a *App) Version(ctx context.Context, id string) (*Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	return restoreVersion(stored)
+	v, err := restoreVersion(stored)
+	if err != nil {
+		return nil, fmt.Errorf("%w: what is stored of it cannot be used: %w", ErrNoVersion, err)
+	}
+	return v, nil
 }
 
 // Previous returns the newest version older than v, or nil.

@@ -87,6 +87,10 @@ func (s *Session) finish(f *Fault) {
 		s.instances = nil
 		s.globals = nil
 		s.imported = nil
+		s.guard, s.rejected, s.ends, s.settled, s.values = nil, nil, nil, nil, nil
+		if s.letGo != nil {
+			s.letGo()
+		}
 	}
 	s.mu.Lock()
 	s.released = true

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/dop251/goja"
 )
@@ -49,7 +51,7 @@ func Operate[T any](s *Session, op Operation[T]) goja.Value {
 	}
 	s.begun++
 	id, asks := s.begun, encode(op.Asks)
-	s.recordOp(Entry{Kind: op.Begin, Op: id, Data: asks})
+	s.recordNow(Entry{Kind: op.Begin, Op: id, Data: asks})
 	ended := func(v T, err error, kept json.RawMessage) {
 		var note any
 		switch {
@@ -58,7 +60,7 @@ func Operate[T any](s *Session, op Operation[T]) goja.Value {
 		case err != nil:
 			note = map[string]string{"error": err.Error()}
 		}
-		s.recordOp(Entry{Kind: op.End, Op: id, Data: encode(note), Outcome: kept})
+		s.recordNow(Entry{Kind: op.End, Op: id, Data: encode(note), Outcome: kept})
 	}
 	end := func(v T, err error, kept json.RawMessage) {
 		settle(func() (goja.Value, error) {
@@ -133,16 +135,6 @@ func (s *Session) begin() {
 	}
 }
 
-func (s *Session) recordOp(e Entry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.released {
-		return
-	}
-	e.Time = s.time()
-	s.record(e)
-}
-
 // operation is one under way in a session that is run again.
 type operation struct {
 	id    uint64
@@ -152,6 +144,11 @@ type operation struct {
 	fresh bool // the journal does not know of it
 	begin func()
 	end   func(kept json.RawMessage) error
+}
+
+// String says what is asked for.
+func (o *operation) String() string {
+	return fmt.Sprintf("%s %s", strings.TrimSuffix(o.kind, "_begin"), o.asks)
 }
 
 // outcome is how an operation's end is kept.

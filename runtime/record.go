@@ -16,7 +16,10 @@ func (s *Session) RecordWith(kind string, data, outcome any) {
 	if s.dry {
 		return
 	}
-	e := Entry{Kind: kind, Data: encode(data), Outcome: encode(outcome)}
+	s.recordNow(Entry{Kind: kind, Data: encode(data), Outcome: encode(outcome)})
+}
+
+func (s *Session) recordNow(e Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.released {
@@ -83,15 +86,15 @@ func (s *Session) flush() {
 const syncTimeout = 5 * time.Second
 
 // Sync returns when what the session has recorded is safe, if it is durable. A journal that fails holds nobody up: the
-// call goes on, without the promise that it survives.
+// call goes on, without the promise that it survives. What is replayed is safe already.
 func (s *Session) Sync(ctx context.Context) {
 	journal, ok := s.rt.cfg.Journal.(Syncer)
-	if !ok || !s.durable {
+	if !ok || !s.durable || s.Replaying() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	bounded, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
-	if err := journal.Sync(ctx); err != nil && ctx.Err() == nil {
+	if err := journal.Sync(bounded); err != nil && ctx.Err() == nil {
 		s.rt.log.Error("the journal cannot be trusted with this call", "app", s.app, "call", s.id, "error", err)
 	}
 }

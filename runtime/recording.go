@@ -23,27 +23,63 @@ type Recording struct {
 }
 
 // ErrNoRecording says that a journal does not hold a session from its beginning.
-var ErrNoRecording = errors.New("the journal does not hold the session from its beginning")
+var ErrNoRecording = errors.New("the journal does not hold a script's session from its beginning")
 
 // NewRecording finds the last session in the journal of a call.
 func NewRecording(entries []Entry) (*Recording, error) {
-	first := -1
-	own := make([]Entry, 0, len(entries))
-	for _, e := range entries {
-		if e.Seq == 0 {
-			continue // the driver's, beside the session
-		}
-		if e.Kind == "start" && e.Seq == 1 {
-			first = len(own)
-		}
-		own = append(own, e)
-	}
-	if first < 0 {
+	all := sessions(entries)
+	if len(all) == 0 {
 		return nil, ErrNoRecording
 	}
-	r := &Recording{Entries: own[first:]}
+	return newRecording(all[len(all)-1])
+}
+
+// Recordings finds all sessions in the journal of a call, the first one first: a call whose session failed has another
+// one for what is still reported of it.
+func Recordings(entries []Entry) (list []*Recording, err error) {
+	for _, own := range sessions(entries) {
+		r, err := newRecording(own)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	if len(list) == 0 {
+		return nil, ErrNoRecording
+	}
+	return list, nil
+}
+
+// sessions parts the entries of a call by session. What comes before the first beginning is left out.
+func sessions(entries []Entry) (list [][]Entry) {
+	for _, e := range entries {
+		switch {
+		case e.Seq == 0: // the driver's, beside the session
+		case e.Kind == "start" && e.Seq == 1:
+			list = append(list, []Entry{e})
+		case len(list) > 0:
+			i := whose(list, e)
+			list[i] = append(list[i], e)
+		}
+	}
+	return list
+}
+
+// whose returns the session that an entry goes on with: the last one, mostly; but what a session that failed wrote last
+// may be stored after the beginning of the next.
+func whose(list [][]Entry, e Entry) int {
+	for i, own := range slices.Backward(list) {
+		if own[len(own)-1].Seq+1 == e.Seq {
+			return i
+		}
+	}
+	return len(list) - 1
+}
+
+func newRecording(own []Entry) (*Recording, error) {
+	r := &Recording{Entries: own}
 	var start struct{ App, Version, Seed string }
-	if err := json.Unmarshal(r.Entries[0].Data, &start); err != nil {
+	if err := json.Unmarshal(own[0].Data, &start); err != nil {
 		return nil, fmt.Errorf("%w: its first entry: %w", ErrNoRecording, err)
 	}
 	seed, err := base64.RawStdEncoding.DecodeString(start.Seed)

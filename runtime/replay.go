@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // Player begins what inputs of a journal tell of.
@@ -188,27 +187,31 @@ func (p *replay) began(op *operation) {
 		}
 		p.asked[e.Op] = true
 		if kept, over := p.ended[e.Op]; over {
-			p.s.Next(func() error { return p.finish(op, kept) })
+			p.s.Next(func() error {
+				p.finish(op, kept)
+				return nil
+			})
 			return
 		}
 		p.operations[e.Op] = op
 		return
 	}
-	p.fail(&Difference{Reason: fmt.Sprintf("the script asks for what the recorded call did not, so nobody knows the answer: %s %s", strings.TrimSuffix(op.kind, "_begin"), op.asks)})
+	p.fail(&Difference{Reason: fmt.Sprintf("the script asks for what the recorded call did not: %s", op)})
 }
 
-func (p *replay) finish(op *operation, kept json.RawMessage) error {
+// finish settles an operation with what was kept of its outcome.
+func (p *replay) finish(op *operation, kept json.RawMessage) {
 	if len(kept) == 0 {
-		p.fail(&Difference{Reason: fmt.Sprintf("the outcome of %s %s was too large to be kept", strings.TrimSuffix(op.kind, "_begin"), op.asks)})
-		return nil
+		p.fail(&Difference{Reason: fmt.Sprintf("the outcome of %s was too large to be kept", op)})
+	} else if err := op.end(kept); err != nil {
+		p.fail(&Difference{Reason: fmt.Sprintf("the outcome of %s cannot be read: %v", op, err)})
 	}
-	return op.end(kept)
 }
 
 // run goes through the recording.
 func (p *replay) run(ctx context.Context, play Player) error {
 	p.asked, p.seen, p.ended = map[uint64]bool{}, map[uint64]bool{}, map[uint64]json.RawMessage{}
-	for {
+	for fed := -1; ; {
 		p.drain()
 		if err := p.trouble(ctx); err != nil {
 			return err
@@ -227,6 +230,10 @@ func (p *replay) run(ctx context.Context, play Player) error {
 		if err := p.trouble(ctx); err != nil {
 			return err
 		}
+		if i == fed && p.shown == nil { // it came in once more, and the session took no note of it
+			return p.located(&Difference{Recorded: &e})
+		}
+		fed = i
 		if err := p.feed(ctx, play, e); err != nil {
 			return err
 		}
@@ -251,7 +258,7 @@ func (p *replay) feed(ctx context.Context, play Player, e Entry) error {
 		return p.located(&Difference{Recorded: &e, Reason: "entries are missing"})
 	case e.Op != 0 && op != nil && op.kind != e.Kind:
 		delete(p.operations, e.Op)
-		return p.finish(op, e.Outcome)
+		p.finish(op, e.Outcome)
 	case play.Plays(e.Kind):
 		p.playing++
 		failed := make(chan error, 1)

@@ -230,15 +230,15 @@ func (rt *Runtime) SessionCount() int {
 // ErrBusy says that no further session is taken: too many live, or memory is short.
 var ErrBusy = errors.New("no further session is taken: too many are alive or memory is short")
 
-// errClosed is the reason sessions end with when their Runtime closes.
-var errClosed = errors.New("the runtime was closed")
+// ErrClosed says that the Runtime was closed: it takes no further session, and those that were alive have ended.
+var ErrClosed = errors.New("the runtime was closed")
 
 func (rt *Runtime) adopt(s *Session) error {
 	rt.sessionsMu.Lock()
 	defer rt.sessionsMu.Unlock()
 	select {
 	case <-rt.closed:
-		return errClosed
+		return ErrClosed
 	default:
 	}
 	if rt.shedding.Load() && s.replay == nil { // one that wakes was here before
@@ -292,7 +292,7 @@ func (rt *Runtime) Close() {
 		rt.sessionsMu.Unlock()
 		for _, s := range rt.Sessions() {
 			s.rest()
-			s.Close(errClosed.Error())
+			s.Close(ErrClosed.Error())
 			<-s.Done()
 		}
 		rt.background.Wait()

@@ -54,7 +54,8 @@ type Session struct {
 
 	unrepeatable bool // what came in is not in the journal
 	hibernates   func(wake time.Time) bool
-	asleep       bool // it ends without an end
+	letGo        func() // of the VM's values
+	asleep       bool   // it ends without an end
 
 	mu       sync.Mutex
 	waiting  map[*callback]struct{}
@@ -102,6 +103,10 @@ type SessionConfig struct {
 	// or at wake if that is not zero. It is called on the session's goroutine.
 	Hibernate func(wake time.Time) bool
 
+	// Released, where set, is called once when the session has ended and its VM will not run again: values of it that are
+	// kept elsewhere would keep its memory. A session whose last turn had to be abandoned is not released.
+	Released func()
+
 	seed   [32]byte
 	replay *replay
 }
@@ -145,7 +150,7 @@ func (a *App) NewSession(cfg SessionConfig) (*Session, error) {
 func newSession(rt *Runtime, v *Version, cfg SessionConfig) *Session {
 	s := &Session{
 		id: cfg.ID, app: v.app, version: v, rt: rt, clock: cfg.Clock, values: maps.Clone(cfg.Values), dry: cfg.NoJournal,
-		durable: cfg.Durable, hibernates: cfg.Hibernate,
+		durable: cfg.Durable, hibernates: cfg.Hibernate, letGo: cfg.Released,
 		done: make(chan struct{}),
 	}
 	if s.clock == nil {

@@ -72,7 +72,10 @@ func (r *reloads) await(t *testing.T, what string, ok func() bool) {
 func follow(t *testing.T, dir string) (*runtime.Runtime, *reloads) {
 	t.Helper()
 	seen := newReloads()
-	rt, err := runtime.New(runtime.Config{Callbacks: []string{"answer"}, Observer: seen, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	rt, err := runtime.New(runtime.Config{
+		Callbacks: []string{"answer"}, Observer: seen, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Limits: runtime.Limits{Turn: 20 * time.Second}, // what is timed here is nothing: the machine may be busy
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

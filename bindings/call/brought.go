@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/piopiy/piopiyd/call"
+	"github.com/piopiy/piopiyd/pcmo"
 )
 
 // answerEntry is the journal's entry for a call that begins.
@@ -41,17 +42,23 @@ type broughtEntry struct {
 
 // brought journals a webhook, or whatever else a driver asks. On the session's goroutine.
 func (conv *conversation) brought(kind string, c *call.Call, data any) {
-	b := broughtEntry{
-		ID: c.ID, RequestID: c.RequestID, From: c.From, To: c.To, Driver: c.Driver, Direction: c.Direction, Time: c.Time,
-		ExtraParams: c.ExtraParams, StreamURL: c.StreamURL,
-	}
+	var b pcmo.Object // by hand: every call pays for it
+	b.Text("id", c.ID)
+	b.TextIf("request_id", c.RequestID)
+	b.Text("from", c.From)
+	b.Text("to", c.To)
+	b.Text("driver", c.Driver)
+	b.TextIf("direction", string(c.Direction))
+	b.Text("time", c.Time.Format(time.RFC3339Nano))
+	b.TextIf("extra_params", c.ExtraParams)
 	if c.InputURL != nil {
-		b.InputURL = c.InputURL(noToken)
+		b.Text("input_url", c.InputURL(noToken))
 	}
+	b.TextIf("stream_url", c.StreamURL)
 	if data == nil {
 		data = answerEntry{c.From, c.To, c.Direction, c.Driver, c.Time.UnixMilli(), c.ExtraParams}
 	}
-	conv.session.RecordWith(kind, data, b)
+	conv.session.RecordWith(kind, data, b.End())
 }
 
 // noToken stands where a token goes.

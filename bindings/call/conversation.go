@@ -225,10 +225,10 @@ func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 }
 
 // unheard reports whether a callback failed only because the session ended meanwhile, and the script has no such
-// callback that could have missed something.
+// callback that could have missed something. One that only hibernates is told once it has woken.
 func (conv *conversation) unheard(callback string, err error) bool {
 	var fault *runtime.Fault
-	return errors.As(err, &fault) && fault.Kind == runtime.FaultClosed && !conv.session.HasExport(callback)
+	return errors.As(err, &fault) && fault.Kind == runtime.FaultClosed && !conv.session.HasExport(callback) && !conv.slept.Load()
 }
 
 // afterCleanup does something once the callbacks that outlast the call have settled, within the grace. On the
@@ -318,6 +318,12 @@ func (conv *conversation) stream(ctx context.Context, c *call.Call, stream call.
 	}
 	conv.session.Record("stream", map[string]string{"state": "disconnected"})
 	return err
+}
+
+// release lets go of what the session made: the conversation may be known for as long as nobody has reported its end.
+func (conv *conversation) release() {
+	conv.continuations, conv.spent, conv.hosted, conv.object, conv.live = nil, nil, nil, nil, nil
+	conv.listeners, conv.feeds, conv.cleaned = nil, nil, nil
 }
 
 // fail ends the conversation whose script failed; later callbacks of the call begin anew.

@@ -43,7 +43,8 @@ type Options struct {
 	// Live knows the calls under way; nil means that scripts can only answer with documents.
 	Live *call.Live
 	// Recall returns the journal of a call, as it was recorded before this process began or while the call's session
-	// hibernated; nothing when there is none. nil: calls of the driver cloud do not survive a restart.
+	// hibernated; nothing when there is none. An error that is runtime.ErrNoRecording says that it is damaged and the call
+	// lost; after others it is asked again. nil: calls of the driver cloud do not survive a restart.
 	Recall func(ctx context.Context, app, id string) ([]runtime.Entry, error)
 	// RecallAnswers is for how long after a restart the platform may ask again what to do with a call that had begun
 	// before: until then Recall is asked about every call. 0: it never is about calls that seem new.
@@ -138,6 +139,9 @@ func (h *Handler) Answer(ctx context.Context, c *call.Call) (call.Reply, error) 
 		return h.policy(ctx, c, nil, err), nil
 	}
 	reply, err := conv.answer(ctx, c)
+	if fellAsleep(conv, err) {
+		return h.Answer(ctx, c)
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return call.Reply{}, context.Cause(ctx) // the session goes on: it may have to clean up, and has its CDRs to come
@@ -172,6 +176,8 @@ func (h *Handler) Input(ctx context.Context, c *call.Call, in call.Input) (call.
 	}
 	conv, err := h.known(ctx, c.App, c.ID)
 	switch {
+	case errors.Is(err, runtime.ErrBusy):
+		return call.Reply{}, call.ErrBusy
 	case err != nil:
 		return h.policy(ctx, c, nil, err), nil
 	case conv == nil:
@@ -262,7 +268,9 @@ func (h *Handler) forReport(ctx context.Context, appName, callback string, c *ca
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", call.ErrNoApp, appName)
 	}
-	if conv, err := h.known(ctx, appName, ids...); err == nil && conv != nil {
+	if conv, err := h.known(ctx, appName, ids...); errors.Is(err, errNotNow) {
+		return nil, busy(err) // whoever reports will do so again
+	} else if err == nil && conv != nil {
 		return conv, nil
 	}
 	if cur := app.Current(); cur == nil {
@@ -315,36 +323,28 @@ func (h *Handler) open(ctx context.Context, c *call.Call, fresh bool) (*conversa
 
 // begin is open for a call that is not known yet. version is nil for the current one.
 func (h *Handler) begin(c *call.Call, version *runtime.Version, fresh bool) (*conversation, error) {
-	if conv := h.find(c.App, c.ID); conv != nil {
-		return conv, nil
-	}
-	h.mu.Lock()
-	draining := h.draining
-	h.mu.Unlock()
-	if draining && fresh {
-		return nil, call.ErrDraining
-	}
 	app, ok := h.rt.App(c.App)
 	if !ok {
 		return nil, call.ErrNoApp
 	}
-	conv := &conversation{handler: h, call: c, names: []key{{c.App, c.ID}}}
+	k := key{c.App, c.ID}
+	h.mu.Lock() // throughout: a second session, even one that ends at once, would hide the first in the call's journal
+	defer h.mu.Unlock()
+	if conv, ok := h.calls[k]; ok {
+		return conv, nil
+	}
+	if h.draining && fresh {
+		return nil, call.ErrDraining
+	}
+	conv := &conversation{handler: h, call: c, names: []key{k}}
 	cfg := conv.config()
 	cfg.Version = version
-	session, err := app.NewSession(cfg)
-	if err != nil {
+	var err error
+	if conv.session, err = app.NewSession(cfg); err != nil {
 		return nil, err
 	}
-	conv.session = session
-	h.mu.Lock()
-	if other, ok := h.calls[key{c.App, c.ID}]; ok {
-		h.mu.Unlock()
-		session.Close("another callback of the call came first")
-		return other, nil
-	}
-	h.calls[key{c.App, c.ID}] = conv
-	conv.late = !fresh && h.ended.has(key{c.App, c.ID})
-	h.mu.Unlock()
+	h.calls[k] = conv
+	conv.late = !fresh && version == nil && h.ended.has(k)
 	return conv, nil
 }
 

@@ -241,13 +241,20 @@ func TestFaultsFallToThePolicy(t *testing.T) {
 }
 
 func TestTheLastGoodVersionAnswers(t *testing.T) {
-	d := open(t, `exports.answer = () => [{ action: 'speak', text: 'good' }]`, func(_ *runtime.Config, o *bindcall.Options) {
+	d := open(t, `exports.answer = () => [{ action: 'input', action_url: ({ digits }) => [{ action: 'speak', text: 'good ' + digits }] }]
+	exports.event = () => {}`, func(_ *runtime.Config, o *bindcall.Options) {
 		o.Fault = call.FaultPolicy{LastGood: true, Say: "Sorry."}
 	})
-	d.save(`exports.answer = call => { if (call.from) throw new Error('new and broken') }`)
+	d.save(`exports.answer = call => { if (call.from) throw new Error('new and broken') }
+	exports.event = () => {}`)
 	reply := d.answer("c1")
-	if reply.Fault == nil || string(reply.JSON) != `[{"action":"speak","text":"good"}]` {
+	if reply.Fault == nil || !strings.Contains(reply.Fault.Error(), "new and broken") {
 		t.Errorf("got %s, fault %v", reply.JSON, reply.Fault)
+	}
+	// and the call goes on with it
+	d.happens(call.LegA, "c1", call.StatusAnswered, time.Time{})
+	if reply := d.press("c1", reply, "7"); string(reply.JSON) != `[{"action":"speak","text":"good 7"}]` {
+		t.Errorf("then it got %s", reply.JSON)
 	}
 }
 

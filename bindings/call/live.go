@@ -13,11 +13,11 @@ import (
 // live carries verbs out with the call's control.
 type live struct {
 	session *runtime.Session
-	control *call.Control
-	other   bool  // the call is not the script's own
-	turns   turns // of the verbs that use the line
-	over    turns // of sounds over a conversation
-	quick   turns // of verbs that take no time
+	control *call.Control // nil: the call was over before its first verb
+	other   bool          // the call is not the script's own
+	turns   turns         // of the verbs that use the line
+	over    turns         // of sounds over a conversation
+	quick   turns         // of verbs that take no time
 	holds   turns
 }
 
@@ -41,7 +41,7 @@ func (l *live) carry(t task) goja.Value {
 			others = &l.quick
 		case t.turn == holding:
 			others = &l.holds
-		case t.turn == sound && l.control.State().Status == call.StatusBridged:
+		case t.turn == sound && l.control != nil && l.control.State().Status == call.StatusBridged:
 			others = &l.over
 		}
 		ended = others.next
@@ -49,7 +49,12 @@ func (l *live) carry(t task) goja.Value {
 	}
 	return runtime.Operate(s, runtime.Operation[outcome]{
 		Begin: "verb", End: "verb_end", Asks: t.entry(), Wait: wait, Plain: true,
-		Do:   func(ctx context.Context) (outcome, error) { return t.live(ctx, l.control) },
+		Do: func(ctx context.Context) (outcome, error) {
+			if l.control == nil {
+				return nil, call.ErrOver
+			}
+			return t.live(ctx, l.control)
+		},
 		Note: func(_ outcome, err error) any { return t.entry().ended(err) },
 		Value: func(made outcome, err error) (goja.Value, error) {
 			ended()
@@ -87,6 +92,9 @@ func (l *live) ask(t task, g call.Gather, took func(call.Gathered, error)) {
 			l.turns.take(begin)
 		},
 		Do: func(ctx context.Context) (call.Gathered, error) {
+			if l.control == nil {
+				return call.Gathered{}, scriptError(call.ErrOver)
+			}
 			got, err := l.control.Gather(ctx, g)
 			return got, scriptError(err) // what the journal keeps of it
 		},

@@ -28,12 +28,13 @@ type recall struct {
 type sleeper struct {
 	key   key // the call's own; the others are further names for it
 	names []key
+	clock runtime.Clock
 	wake  runtime.Timer
 }
 
 // config is how the conversation's session is born. Only where the line is elsewhere can it be rebuilt.
 func (conv *conversation) config() runtime.SessionConfig {
-	c := runtime.SessionConfig{ID: conv.call.ID, Values: map[any]any{conversationKey{}: conv}}
+	c := runtime.SessionConfig{ID: conv.call.ID, Values: map[any]any{conversationKey{}: conv}, Released: conv.release}
 	if conv.lasts() {
 		c.Durable, c.Hibernate = true, conv.hibernate
 	}
@@ -79,11 +80,22 @@ func (h *Handler) maybeAsked(c *call.Call) bool {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.asleep[key{c.App, c.ID}] != nil
+	k := key{c.App, c.ID}
+	return h.asleep[k] != nil || h.recalled[k] != nil
 }
 
-// recallTimeout bounds how long a rebuilding may take; whoever asked may have gone.
-const recallTimeout = 10 * time.Second
+const (
+	// recallTimeout bounds how long a rebuilding may take; whoever asked may have gone.
+	recallTimeout = 10 * time.Second
+	// recallAgain is how long a sleeper that could not be woken sleeps on.
+	recallAgain = 5 * time.Second
+)
+
+// errNotNow is why a call was not rebuilt where that may go right the next time: the journal could not be read, say. Such
+// a call is not lost.
+var errNotNow = errors.New("the call cannot be rebuilt now")
+
+func notNow(err error) error { return fmt.Errorf("%w: %w", errNotNow, err) }
 
 // recall rebuilds a conversation: once, however many ask.
 func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
@@ -107,7 +119,7 @@ func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
 		case <-r.done:
 			return r.conv, r.err
 		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+			return nil, notNow(context.Cause(ctx))
 		}
 	}
 	building, cancel := context.WithTimeout(context.WithoutCancel(ctx), recallTimeout)
@@ -115,7 +127,12 @@ func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
 	cancel()
 	h.mu.Lock()
 	delete(h.recalled, k)
-	if s := h.asleep[k]; s != nil {
+	later := errors.Is(r.err, errNotNow)
+	switch s := h.asleep[k]; {
+	case s == nil:
+	case later && !errors.Is(r.err, runtime.ErrClosed):
+		h.wakeIn(s, recallAgain)
+	default:
 		s.wake.Stop()
 		for _, name := range s.names {
 			delete(h.asleep, name)
@@ -128,12 +145,12 @@ func (h *Handler) recall(ctx context.Context, k key) (*conversation, error) {
 	switch {
 	case r.conv != nil:
 		h.calls[k] = r.conv
-	case r.err != nil:
+	case r.err != nil && !later:
 		h.ended.add(k) // what is still reported of it begins anew
 	}
 	h.mu.Unlock()
 	close(r.done)
-	if r.err != nil {
+	if r.err != nil && !errors.Is(r.err, runtime.ErrClosed) {
 		h.log.Error("a call could not be rebuilt from its journal", "app", k.app, "call", k.id, "error", r.err)
 	}
 	return r.conv, r.err
@@ -146,8 +163,11 @@ func (h *Handler) rebuild(ctx context.Context, k key) (*conversation, error) {
 		return nil, nil
 	}
 	entries, err := h.opts.Recall(ctx, k.app, k.id)
-	if err != nil || len(entries) == 0 {
+	switch {
+	case errors.Is(err, runtime.ErrNoRecording):
 		return nil, err
+	case err != nil:
+		return nil, notNow(err)
 	}
 	rec := unfinished(entries, k.app)
 	if rec == nil {
@@ -160,13 +180,23 @@ func (h *Handler) rebuild(ctx context.Context, k key) (*conversation, error) {
 	conv := &conversation{handler: h, call: c, names: []key{k}, again: true}
 	cfg := conv.config()
 	if cfg.Version, err = app.Version(ctx, rec.Version); err != nil {
-		return nil, fmt.Errorf("version %.12s, which the call began with: %w", rec.Version, err)
+		err = fmt.Errorf("version %.12s, which the call began with: %w", rec.Version, err)
+		if !errors.Is(err, runtime.ErrNoVersion) {
+			err = notNow(err)
+		}
+		return nil, err
 	}
 	began := time.Now()
 	if conv.session, err = app.Rebuild(cfg, rec); err != nil {
+		if errors.Is(err, runtime.ErrBusy) || errors.Is(err, runtime.ErrClosed) {
+			err = notNow(err)
+		}
 		return nil, err
 	}
 	if err := conv.session.Resume(ctx, &player{conv: conv}); err != nil {
+		if ctx.Err() != nil {
+			err = notNow(err)
+		}
 		return nil, err
 	}
 	conv.again = false
@@ -191,7 +221,7 @@ func (conv *conversation) hibernate(wake time.Time) bool {
 	if conv.busy.Load() > 0 || conv.grace != nil || conv.late || h.calls[conv.names[0]] != conv {
 		return false
 	}
-	s := &sleeper{key: conv.names[0], names: conv.names}
+	s := &sleeper{key: conv.names[0], names: conv.names, clock: conv.session.Clock()}
 	for _, name := range conv.names {
 		delete(h.calls, name)
 		h.asleep[name] = s
@@ -199,12 +229,19 @@ func (conv *conversation) hibernate(wake time.Time) bool {
 	if last := conv.session.Born().Add(conv.session.Limits().Lifetime); wake.IsZero() || wake.After(last) {
 		wake = last // to end
 	}
-	clock := conv.session.Clock()
-	s.wake = clock.AfterFunc(wake.Sub(clock.Now()), func() {
-		_, _ = h.recall(context.Background(), s.key) // what goes wrong is logged
-	})
+	h.wakeIn(s, wake.Sub(s.clock.Now()))
 	conv.slept.Store(true)
 	return true
+}
+
+// wakeIn has a sleeper rebuilt after d, unless somebody asks about it earlier. It needs h.mu.
+func (h *Handler) wakeIn(s *sleeper, d time.Duration) {
+	if s.wake != nil {
+		s.wake.Stop()
+	}
+	s.wake = s.clock.AfterFunc(d, func() {
+		_, _ = h.recall(context.Background(), s.key) // what goes wrong is logged
+	})
 }
 
 // fellAsleep reports whether a callback failed only because the session had just been laid to sleep.
@@ -345,8 +382,9 @@ func callIn(e runtime.Entry, app string) (*call.Call, error) {
 		ID: b.ID, RequestID: b.RequestID, App: app, Driver: b.Driver, Direction: b.Direction, From: b.From, To: b.To,
 		Time: b.Time, ExtraParams: b.ExtraParams, StreamURL: b.StreamURL,
 	}
-	if b.InputURL != "" {
-		c.InputURL = func(token string) string { return strings.Replace(b.InputURL, noToken, token, 1) }
+	if i := strings.LastIndex(b.InputURL, noToken); i >= 0 {
+		before, after := b.InputURL[:i], b.InputURL[i+len(noToken):]
+		c.InputURL = func(token string) string { return before + token + after }
 	}
 	return c, nil
 }

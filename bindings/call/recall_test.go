@@ -10,6 +10,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,6 +27,8 @@ import (
 type past struct {
 	entries []runtime.Entry
 	store   kv.Store
+	away    atomic.Int32 // how often the journal cannot be read
+	damage  error        // why it never can
 }
 
 // lasting is open for calls that outlive the process: entries are what an earlier one recorded of call c1.
@@ -43,8 +46,11 @@ func lasting(t *testing.T, p *past, scripts ...string) *desk {
 		journal := config.Journal.(*runtime.MemoryJournal)
 		o.RecallAnswers = time.Minute
 		o.Recall = func(_ context.Context, _, id string) ([]runtime.Entry, error) {
-			if id != "c1" {
-				return nil, nil
+			if p.away.Add(-1) >= 0 {
+				return nil, errors.New("the journal is away")
+			}
+			if id != "c1" || p.damage != nil {
+				return nil, p.damage
 			}
 			return append(append([]runtime.Entry(nil), p.entries...), journal.Entries(id)...), nil
 		}
@@ -290,6 +296,11 @@ func TestADivergenceIsNeverAGuess(t *testing.T) {
 		"something that did not happen": {func(e []runtime.Entry) []runtime.Entry {
 			return append(e, runtime.Entry{Seq: uint64(len(e) + 1), Time: e[len(e)-1].Time, Kind: "log", Data: json.RawMessage(`{}`)})
 		}, "recorded was log {}, now there is nothing"},
+		"a question that had been asked": {func(e []runtime.Entry) []runtime.Entry {
+			twice := e[slices.IndexFunc(e, func(e runtime.Entry) bool { return e.Kind == "answer" })]
+			twice.Seq = uint64(len(e) + 1)
+			return append(e, twice)
+		}, `differs at step 7: recorded was answer`},
 		"an outcome cut short": {func(e []runtime.Entry) []runtime.Entry {
 			for i := range e {
 				if e[i].Kind == "kv" {
@@ -297,7 +308,7 @@ func TestADivergenceIsNeverAGuess(t *testing.T) {
 				}
 			}
 			return e
-		}, "unexpected end of JSON input"},
+		}, `cannot go on at step 4: the outcome of kv {"op":"increment","key":"n"} cannot be read: unexpected end of JSON input`},
 		"a version that is gone": {func(e []runtime.Entry) []runtime.Entry {
 			e[0].Data = json.RawMessage(strings.Replace(string(e[0].Data), `"version":"`, `"version":"0`, 1))
 			return e
@@ -360,129 +371,57 @@ func TestAReportThatTheJournalHasIsNotToldAgain(t *testing.T) {
 	wrote(t, d.goOn(first, "1"), `[{"action":"speak","text":"events 1"},{"action":"hangup"}]`)
 }
 
-// A session that rests gives its memory back, and wakes where it was.
-func TestHibernation(t *testing.T) {
-	script := `const seen = []
-	exports.answer = async call => {
-		seen.push(await kv.increment('n'))
-		for (const word of ['one', 'two', 'three']) seen.push((await call.gather({ say: word })).digits)
-		await call.say(seen.join())
-	}
-	exports.event = e => { seen.push(e.status) }
+// While the journal cannot be read a call cannot go on; it is not lost for that, and nothing begins anew in its place.
+func TestAJournalThatIsAwayLosesNoCall(t *testing.T) {
+	script := `let n = 0
+	exports.answer = async call => { await call.gather({ say: 'press' }); await call.say('events ' + n) }
+	exports.event = () => { n++ }
 	exports.cdr = () => {}`
-	d := lasting(t, &past{}, script)
-	reply := d.begin()
-	for _, key := range []string{"1", "2", "3"} {
-		for _, s := range d.rt.Sessions() {
-			s.Hibernate()
-			<-s.Done()
-		}
-		if n := d.rt.SessionCount(); n != 0 {
-			t.Fatalf("%d sessions are awake", n)
-		}
-		if key == "2" { // by another of its names
-			e := &call.Event{App: "app", Driver: "cloud", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
-			if err := d.handler.Event(t.Context(), e); err != nil {
-				t.Fatal(err)
-			}
-		}
-		reply = d.goOn(reply, key)
+	before := &past{}
+	d := lasting(t, before, script)
+	first := d.begin()
+	after := d.kill(before)
+	d = lasting(t, after, script)
+	after.away.Store(2)
+	e := &call.Event{App: "app", Driver: "cloud", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
+	if err := d.handler.Event(t.Context(), e); err == nil || !strings.Contains(err.Error(), "away") {
+		t.Errorf("the event is taken: %v", err)
 	}
-	wrote(t, reply, `[{"action":"speak","text":"1,1,answered,2,3"},{"action":"hangup"}]`)
-	if kinds := strings.Join(d.kinds("c1"), " "); strings.Count(kinds, "start") != 1 || strings.Contains(kinds, " end") {
-		t.Errorf("the journal holds %s", kinds)
+	if reply := d.goOn(first, "1"); reply.Fault == nil || !strings.Contains(reply.Fault.Error(), "away") {
+		t.Errorf("the reply is %s, fault %v", reply.JSON, reply.Fault)
+	}
+	if err := d.handler.Event(t.Context(), e); err != nil {
+		t.Error(err)
+	}
+	wrote(t, d.goOn(first, "1"), `[{"action":"speak","text":"events 1"},{"action":"hangup"}]`)
+}
+
+// A journal that never can be read keeps no report from the script.
+func TestADamagedJournal(t *testing.T) {
+	d := lasting(t, &past{damage: fmt.Errorf("%w: it is cut", runtime.ErrNoRecording)}, `exports.answer = () => {}
+	exports.cdr = r => console.log('the record', r.status)`)
+	r := &call.CDR{App: "app", Driver: "cloud", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
+	if err := d.handler.CDR(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.logged("c1"); !strings.Contains(got, "the record answered") {
+		t.Errorf("the script says %q", got)
 	}
 }
 
-// A timer wakes a session that hibernates.
-func TestATimerWakesASleeper(t *testing.T) {
-	done := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { close(done) }))
-	defer server.Close()
-	d := lasting(t, &past{}, `exports.answer = async call => {
-		setTimeout(() => fetch('`+server.URL+`'), 50)
-		await call.gather({ say: 'press' })
-	}
-	exports.cdr = () => {}`)
-	d.begin()
-	for _, s := range d.rt.Sessions() {
-		s.Hibernate()
-		<-s.Done()
-	}
-	<-done
-}
-
-// Sessions that wait for something outside, or for audio, stay awake.
-func TestWhoDoesNotHibernate(t *testing.T) {
-	leave := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-leave }))
-	defer server.Close()
-	defer close(leave)
-	d := lasting(t, &past{}, `exports.answer = async call => {
-		const slow = fetch('`+server.URL+`').catch(() => {})
-		await call.gather({ say: 'press' })
-		await slow
-	}
-	exports.cdr = () => {}`)
-	d.begin()
-	for _, s := range d.rt.Sessions() {
-		s.Hibernate()
-		barrier := make(chan struct{})
-		s.Post(func() error { close(barrier); return nil })
-		<-barrier
-	}
-	if n := d.rt.SessionCount(); n != 1 {
-		t.Errorf("%d sessions are awake", n)
-	}
-}
-
-// Short of memory, sessions that rest make room, and every one of their calls goes on when its caller answers.
-func TestHibernationWhenMemoryIsShort(t *testing.T) {
-	const calls = 200
-	var journal *runtime.MemoryJournal
-	d := open(t, `const hoard = new Uint8Array(1600000)
-	exports.answer = async call => {
-		const { digits } = await call.gather({ say: 'press' })
-		await call.say(call.id + digits + hoard.length)
-	}
-	exports.cdr = () => {}`, func(config *runtime.Config, o *bindcall.Options) {
-		journal = runtime.NewMemoryJournal(2 * calls)
-		config.Journal = journal
-		var now goruntime.MemStats
-		goruntime.GC()
-		goruntime.ReadMemStats(&now)
-		config.MemoryLimit = int64(now.HeapAlloc) + 100<<20
-		o.Recall = func(_ context.Context, _, id string) ([]runtime.Entry, error) { return journal.Entries(id), nil }
-	})
-	c := func(i int) *call.Call {
-		one := cloudCall(fmt.Sprint("c", i))
-		return one
-	}
-	tokens := make([]string, calls)
-	for i := range calls {
-		reply, err := d.handler.Answer(t.Context(), c(i))
-		for errors.Is(err, call.ErrBusy) {
-			<-time.After(10 * time.Millisecond) // as a platform that asks again
-			reply, err = d.handler.Answer(t.Context(), c(i))
+// Whatever callbacks of a call come first, and at once, its journal has one beginning: a replay finds the call by it.
+func TestOneBeginning(t *testing.T) {
+	for range 200 {
+		d := lasting(t, &past{}, `exports.answer = async call => { await call.gather({ say: 'press' }) }
+		exports.event = () => {}
+		exports.cdr = () => {}`)
+		var both sync.WaitGroup
+		both.Go(func() { _, _ = d.handler.Answer(t.Context(), cloudCall("c1")) })
+		both.Go(func() { d.happens(call.LegA, "c1", call.StatusAnswered, time.Time{}) })
+		both.Wait()
+		if kinds := d.kinds("c1"); strings.Count(strings.Join(kinds, " "), "start") != 1 {
+			t.Fatalf("the journal holds %v", kinds)
 		}
-		if err != nil || reply.Fault != nil {
-			t.Fatalf("call %d: %v, fault %v", i, err, reply.Fault)
-		}
-		tokens[i] = token(t, reply)
+		d.rt.Close()
 	}
-	for d.rt.SessionCount() > calls/2 {
-		<-time.After(10 * time.Millisecond) // until the memory fits
-	}
-	awake := d.rt.SessionCount()
-	for i := range calls {
-		reply, err := d.handler.Input(t.Context(), c(i), call.Input{Token: tokens[i], Digits: "7"})
-		if err != nil || reply.Fault != nil {
-			t.Fatalf("call %d: %v, fault %v", i, err, reply.Fault)
-		}
-		wrote(t, reply, fmt.Sprintf(`[{"action":"speak","text":"c%d71600000"},{"action":"hangup"}]`, i))
-		if err := d.handler.CDR(t.Context(), &call.CDR{App: "app", Driver: "cloud", CallID: fmt.Sprint("c", i), LegID: fmt.Sprint("c", i), Leg: call.LegA, Raw: json.RawMessage(`{}`)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("%d of %d sessions were awake", awake, calls)
 }

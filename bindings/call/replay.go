@@ -17,7 +17,7 @@ import (
 type Replayed struct {
 	// App and Version are what the call ran; Now is the version it was run with.
 	App, Version, Now string
-	// Began is when the call began; Lasted how long its session was recorded.
+	// Began is when the call began; Lasted how long it was, as far as its script knows.
 	Began  time.Time
 	Lasted time.Duration
 	// Met are the recorded steps that the caller met, and the answers he gave, as far as the replay met the same.
@@ -43,13 +43,14 @@ func (h *Handler) Replay(ctx context.Context, entries []runtime.Entry) (*Replaye
 	}
 	conv := &conversation{handler: h, call: c, names: []key{{c.App, c.ID}}, again: true}
 	cfg := runtime.SessionConfig{ID: c.ID, Values: map[any]any{conversationKey{}: conv}}
+	whole := rec.Entries
+	rec.Entries = untilEnd(whole)
 	if conv.session, err = app.Rebuild(cfg, rec); err != nil {
 		return nil, err
 	}
-	last := rec.Entries[len(rec.Entries)-1]
 	r := &Replayed{
 		App: rec.App, Version: rec.Version, Now: conv.session.Version().ID(),
-		Began: rec.Entries[0].Time, Lasted: last.Time.Sub(rec.Entries[0].Time),
+		Began: whole[0].Time, Lasted: lasted(rec.Entries),
 	}
 	shown := steps(c.Driver)
 	replied := slices.ContainsFunc(rec.Entries, func(e runtime.Entry) bool { return e.Kind == "pcmo" || e.Kind == "policy" })
@@ -57,9 +58,24 @@ func (h *Handler) Replay(ctx context.Context, entries []runtime.Entry) (*Replaye
 	if err != nil && !errors.As(err, &r.Difference) {
 		return nil, err
 	}
-	r.Met = met(rec.Entries, r.Difference, shown)
+	r.Met = met(whole[:len(rec.Entries)], r.Difference, c.Driver == hostedDriver, shown)
 	return r, nil
 }
+
+// lasted is how long the call was: until its end, or until the last that its script had to do with it. Reports may come
+// much later.
+func lasted(entries []runtime.Entry) (d time.Duration) {
+	for _, e := range entries {
+		switch e.Kind {
+		case "verb", "verb_end", "input", "pcmo", "policy", callEnd:
+			d = e.Time.Sub(entries[0].Time)
+		}
+	}
+	return d
+}
+
+// callEnd stands in a replay where the script learns that its call is over.
+const callEnd = "call_end"
 
 // firstMet finds the session that the caller met first: after one that failed there may be others.
 func firstMet(entries []runtime.Entry) (*runtime.Recording, *call.Call, error) {
@@ -75,13 +91,13 @@ func firstMet(entries []runtime.Entry) (*runtime.Recording, *call.Call, error) {
 	return nil, nil, errors.New("the call's script was only told of what had happened: there is nothing that the caller met")
 }
 
-// met returns the steps before the difference, and what the caller answered in between.
-func met(entries []runtime.Entry, d *runtime.Difference, shown func(runtime.Entry) (string, bool)) (list []runtime.Entry) {
+// met returns the steps before the difference, what the caller answered in between, and the end of the call.
+func met(entries []runtime.Entry, d *runtime.Difference, hosted bool, shown func(runtime.Entry) (string, bool)) (list []runtime.Entry) {
 	for _, e := range entries {
 		if d != nil && d.Step != 0 && e.Seq >= d.Step {
 			break
 		}
-		if _, counts := shown(e); counts || e.Kind == "input" || e.Kind == "verb_end" && answered(e) {
+		if _, counts := shown(e); counts || e.Kind == "input" || e.Kind == "verb_end" && !hosted && answered(e) || tellsOfEnd(e) {
 			list = append(list, e)
 		}
 	}
@@ -92,6 +108,41 @@ func met(entries []runtime.Entry, d *runtime.Difference, shown func(runtime.Entr
 func answered(e runtime.Entry) bool {
 	var v verbEntry
 	return json.Unmarshal(e.Data, &v) == nil && (v.Verb == "gather" || v.Verb == "dial" || v.Verb == "record" || v.Error != "")
+}
+
+// untilEnd returns the part of a journal that a caller can meet: until the script learned that the call was over. What
+// it did afterwards, such as posting the CDR elsewhere, makes no difference to anybody on the line.
+func untilEnd(entries []runtime.Entry) []runtime.Entry {
+	begun := false
+	for i, e := range entries {
+		begun = begun || e.Kind == "answer" || e.Kind == "input"
+		if begun && tellsOfEnd(e) {
+			last := runtime.Entry{Seq: e.Seq, Time: e.Time, Kind: callEnd} // timers go on until then
+			return append(slices.Clone(entries[:i]), last)
+		}
+	}
+	return entries
+}
+
+// tellsOfEnd reports whether a script learns from an input that its call is over.
+func tellsOfEnd(e runtime.Entry) bool {
+	switch e.Kind {
+	case "event":
+		var told call.Event
+		return json.Unmarshal(e.Outcome, &told) == nil && told.Status == call.StatusHangup && told.Leg != call.LegB
+	case "cdr":
+		var told call.CDR
+		return json.Unmarshal(e.Outcome, &told) == nil && told.Leg != call.LegB
+	case "verb_end":
+		var told struct {
+			Error struct {
+				Name string
+				End  bool
+			}
+		}
+		return json.Unmarshal(e.Outcome, &told) == nil && told.Error.Name == "HangupError" && told.Error.End
+	}
+	return false
 }
 
 // steps says which entries of a journal are what a caller meets, and what of them counts. Where documents are all that

@@ -111,6 +111,76 @@ func TestReplayOfCallsThatTheCallerEnds(t *testing.T) {
 	}
 }
 
+// What a script does once it knows that the call is over is met by nobody.
+func TestReplayEndsWithTheCall(t *testing.T) {
+	script := `exports.answer = async call => {
+		await call.say('Welcome')
+		try { await call.gather({ say: 'press', timeout: '1h' }) } catch (e) {
+			if (e.name !== 'HangupError') await call.say('sorry')
+			await kv.set('left', e.by)
+		}
+	}
+	exports.cdr = async r => { await kv.set('cdr', r.status) }`
+	_, d := dialIn(t, script, sim.Caller{HangupAfter: 12 * time.Second})
+	entries := d.journal.Entries(d.journal.Sessions()[0])
+	for name, tt := range map[string]struct{ old, new, recorded, now string }{
+		"nothing":            {},
+		"another word":       {old: "kv.set('left', e.by)", new: "call.say('You have gone')"},
+		"another place":      {old: "'cdr'", new: "'cdr:a'"},
+		"a question in time": {old: "'press', timeout", new: "'press 1', timeout", recorded: `"press"`, now: "press 1"},
+		"a word in time":     {old: "try {", new: "setTimeout(() => call.announce('Hello?'), 6000); try {", now: "Hello?"},
+		"none of it":         {old: "await call.gather(", new: "(", recorded: "gather"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := again(t, entries, strings.Replace(script, tt.old, tt.new, 1))
+			switch d := got.Difference; {
+			case tt.recorded+tt.now == "":
+				if d != nil {
+					t.Errorf("it differs: %v", d)
+				}
+			case d == nil || !holds(d.Recorded, tt.recorded) || !holds(d.Replayed, tt.now):
+				t.Errorf("got %v", d)
+			}
+		})
+	}
+}
+
+// A verb that comes when the call is over already is in the journal, too.
+func TestReplayOfACallThatEndedBeforeItsFirstVerb(t *testing.T) {
+	script := `exports.answer = async call => {
+		await new Promise(done => setTimeout(done, 3000))
+		await call.say('Are you there?').catch(e => console.log(e.name))
+		await call.gather({ say: 'Press 1' })
+	}`
+	_, d := dialIn(t, script, sim.Caller{HangupAfter: time.Second})
+	entries := d.journal.Entries(d.journal.Sessions()[0])
+	if got := again(t, entries, script); got.Difference != nil {
+		t.Errorf("it differs: %v", got.Difference)
+	}
+	if kinds := strings.Join(kindsOf(entries), " "); !strings.Contains(kinds, "verb verb_end") {
+		t.Errorf("the journal holds %s", kinds)
+	}
+}
+
+// A call whose script failed is what its author wants to see again, whatever was reported of it afterwards.
+func TestReplayOfACallThatFailed(t *testing.T) {
+	script := `exports.answer = async call => { await call.say('Welcome'); await call.say(call.customer.name) }
+	exports.event = e => console.log(e.status)
+	exports.cdr = r => console.log(r.status)`
+	_, d := dialIn(t, script, sim.Caller{})
+	entries := d.journal.Entries(d.journal.Sessions()[0])
+	if n := strings.Count(strings.Join(kindsOf(entries), " "), "start"); n < 2 {
+		t.Fatalf("%d sessions of the call", n)
+	}
+	if got := again(t, entries, script); got.Difference != nil {
+		t.Errorf("it differs: %v", got.Difference)
+	}
+	got := again(t, entries, strings.Replace(script, "call.customer.name", "'Good to hear from you'", 1)).Difference
+	if got == nil || !holds(got.Recorded, "policy") || !holds(got.Replayed, "Good to hear") {
+		t.Errorf("got %v", got)
+	}
+}
+
 func holds(e *runtime.Entry, text string) bool {
 	if e == nil {
 		return text == ""

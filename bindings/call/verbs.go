@@ -164,16 +164,11 @@ func (conv *conversation) carrier() (carrier, error) {
 	if conv.call.Driver == hostedDriver {
 		return conv.host(), nil
 	}
-	if conv.live == nil && conv.again {
-		conv.live = &live{session: conv.session} // the journal says what came of its verbs
-	}
-	if conv.live == nil && conv.handler.opts.Live != nil {
-		if control, ok := conv.handler.opts.Live.Find(conv.call.ID); ok {
-			conv.live = &live{session: conv.session, control: control}
-		}
-	}
 	if conv.live == nil {
-		return nil, call.ErrOver
+		conv.live = &live{session: conv.session} // of a call that is over, or that the journal tells of
+		if conv.handler.opts.Live != nil && !conv.again {
+			conv.live.control, _ = conv.handler.opts.Live.Find(conv.call.ID)
+		}
 	}
 	return conv.live, nil
 }

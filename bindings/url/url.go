@@ -56,14 +56,6 @@ func (m *instance) Global(name string) goja.Value {
 	return m.paramsClass()
 }
 
-// Href returns the serialized URL of a URL object, for modules that take one.
-func Href(v goja.Value) (string, bool) {
-	if l, ok := webidl.StateOf[*location](v); ok {
-		return l.Href(false), true
-	}
-	return "", false
-}
-
 // Query returns the serialized entries of a URLSearchParams object, for modules that take one as a body.
 func Query(v goja.Value) (string, bool) {
 	if p, ok := webidl.StateOf[*params](v); ok {

@@ -2,10 +2,7 @@ package websocket
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -29,14 +26,6 @@ const (
 type message struct {
 	text bool
 	data []byte
-}
-
-// ending is how a connection ended.
-type ending struct {
-	code   int
-	reason string
-	clean  bool
-	err    error // an *outbound.Error where it was not clean
 }
 
 // wire is a socket's connection, and what waits on either side of it. The goroutines that move messages own the
@@ -132,134 +121,6 @@ func (w *wire) read(ctx context.Context) ending {
 			return broken("EABORTED", "the session ended")
 		}
 	}
-}
-
-// accept keeps a message for the script, once there is room for it.
-func (w *wire) accept(ctx context.Context, m message) bool {
-	w.mu.Lock()
-	w.received.add(m)
-	for !w.deaf && len(w.in) > 0 && (len(w.in) >= maxUnread || w.inSize+len(m.data) > maxUnreadBytes) {
-		if !w.kept {
-			w.inSize -= len(w.in[0].data)
-			w.in = w.in[1:]
-			w.dropped++
-			continue
-		}
-		w.mu.Unlock()
-		select {
-		case <-w.room:
-		case <-ctx.Done():
-			return false
-		}
-		w.mu.Lock()
-	}
-	tell := false
-	if !w.deaf {
-		w.in = append(w.in, m)
-		w.inSize += len(m.data)
-		tell = w.kept && !w.notified
-		w.notified = w.notified || tell
-	}
-	w.mu.Unlock()
-	if tell {
-		w.notify()
-	}
-	return true
-}
-
-// take returns the oldest message, and whether there are more: then the session is to look again.
-func (w *wire) take() (m message, ok, more bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.in) == 0 {
-		return m, false, false
-	}
-	m = w.in[0]
-	w.in[0] = message{}
-	w.in = w.in[1:]
-	w.inSize -= len(m.data)
-	w.makeRoom()
-	w.notified = len(w.in) > 0
-	return m, true, w.notified
-}
-
-// push takes a message of a far end, which never waits.
-func (w *wire) push(m message) {
-	w.mu.Lock()
-	w.received.add(m)
-	before := len(w.in)
-	if !w.deaf {
-		w.behind = append(w.behind, m)
-		w.admit()
-	}
-	tell := w.kept && !w.notified && len(w.in) > before
-	w.notified = w.notified || tell
-	w.mu.Unlock()
-	if tell {
-		w.notify()
-	}
-}
-
-// last has something done once all that was pushed has come in.
-func (w *wire) last(f func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.over = f
-	w.admit()
-}
-
-// admit lets in what waits behind, as far as there is room, as accept does. It needs mu.
-func (w *wire) admit() {
-	for len(w.behind) > 0 {
-		m := w.behind[0]
-		if full := len(w.in) > 0 && (len(w.in) >= maxUnread || w.inSize+len(m.data) > maxUnreadBytes); full && w.kept {
-			return
-		} else if full {
-			w.inSize -= len(w.in[0].data)
-			w.in = w.in[1:]
-			w.dropped++
-			continue
-		}
-		w.behind = w.behind[1:]
-		w.in = append(w.in, m)
-		w.inSize += len(m.data)
-	}
-	if w.over != nil {
-		w.over()
-		w.over = nil
-	}
-}
-
-// deafen takes nothing more.
-func (w *wire) deafen() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.deaf, w.in, w.inSize, w.behind = true, nil, 0, nil
-}
-
-// makeRoom wakes the reader. It needs mu.
-func (w *wire) makeRoom() {
-	w.admit()
-	select {
-	case w.room <- struct{}{}:
-	default:
-	}
-}
-
-// noticed says that the session is about to look; it returns whether something waits.
-func (w *wire) noticed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.notified = false
-	return len(w.in) > 0
-}
-
-// keep says whether messages are kept for somebody who takes them at his pace.
-func (w *wire) keep(kept bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.kept = kept
-	w.makeRoom()
 }
 
 // unsent returns how many octets wait for the server.
@@ -381,38 +242,6 @@ func (w *wire) send(m message, deadline time.Time) error {
 		return &outbound.Error{Code: "ETIMEDOUT", Message: fmt.Sprintf("the server took nothing for %v", w.options.Stuck), Err: err}
 	}
 	return err
-}
-
-// ended says how a connection ended that nothing more comes from.
-func (w *wire) ended(err error) ending {
-	w.mu.Lock()
-	hurried := w.hurried
-	w.mu.Unlock()
-	var end *websocket.CloseError
-	var network net.Error
-	switch {
-	case errors.As(err, &end) && end.Code != websocket.CloseAbnormalClosure:
-		return ending{code: end.Code, reason: end.Text, clean: true}
-	case hurried:
-		return broken("EABORTED", fmt.Sprintf("the server did not answer the closing within %v", w.options.Closing))
-	case errors.Is(err, websocket.ErrReadLimit):
-		return tooBig(w.limit)
-	case isTimeout(err):
-		return broken("ETIMEDOUT", fmt.Sprintf("the server has shown no sign of life for %v", 2*w.options.Ping+w.options.Ping/4))
-	case end != nil, errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		return broken("ECONNRESET", brokeOff)
-	}
-	return broken("EPROTO", "the server does not keep to the protocol (RFC 6455)")
-}
-
-func broken(code, message string) ending {
-	return ending{code: websocket.CloseAbnormalClosure, err: &outbound.Error{Code: code, Message: message}}
-}
-
-const brokeOff = "the connection broke off without a goodbye"
-
-func tooBig(limit int64) ending {
-	return broken("ETOOBIG", fmt.Sprintf("the server sent a message larger than the limit of %d bytes (fetch.max_body in the configuration)", limit))
 }
 
 // counts returns what went either way, and what was dropped.

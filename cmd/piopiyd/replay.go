@@ -126,7 +126,7 @@ func replay(ctx context.Context, b backend, e *engine, id string) replayed {
 	case errors.Is(err, runtime.ErrNoRecording):
 		return r.fail(fmt.Errorf("call %s cannot be replayed: %w", id, err))
 	case errors.Is(err, call.ErrNoApp):
-		return r.fail(fmt.Errorf("call %s: %w among the scripts; name their folder with --with", id, err))
+		return r.fail(fmt.Errorf("call %s cannot be replayed: %w among the scripts; name their folder with --with", id, err))
 	case err != nil:
 		return r.fail(fmt.Errorf("call %s cannot be replayed: %w", id, err))
 	}

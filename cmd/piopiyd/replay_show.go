@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +25,7 @@ func (r *replayed) show(t terminal) error {
 	case replaySame:
 		t.printf("%s\n", t.paint(green, fmt.Sprintf("The caller would have met the same (%.1f ms).", r.Milli)))
 	case replayUnknown:
-		t.printf("%s\n", t.paint(yellow, "From here on nobody knows: "+r.Reason+"."))
+		t.printf("%s\n", t.paint(yellow, "Here the replay stops, and nobody knows what the caller would have met: "+r.Reason+"."))
 	case replayDiffers:
 		t.printf("%s\n%s\n%s\n", t.paint(red, "Here the caller would have met something else:"),
 			t.paint(red, "- "+stepText(r.Recorded, "nothing more: the call ended here")), t.paint(green, "+ "+stepText(r.Replayed, "nothing more")))
@@ -97,27 +100,59 @@ func (c replayCommand) many(ctx context.Context, t terminal, b backend, e *engin
 	return nil
 }
 
-// shownDifferences bounds how many calls of a sum are listed.
+// alike are replays with the same first difference.
+type alike struct {
+	app, outcome, text string
+	calls              []string
+}
+
+// shownDifferences bounds how many of them are listed.
 const shownDifferences = 20
 
-func sumUp(t terminal, all []replayed, count map[string]int, seconds, milli float64) {
-	var rows [][]string
+// outcomeOrder is what a sum tells of first.
+var outcomeOrder = []string{replayDiffers, replayUnknown, replayFailed}
+
+// group puts replays that are not the same as their calls together: what differs first, and in there the most frequent.
+func group(all []replayed) (groups []*alike) {
 	for _, r := range all {
-		if r.Outcome == replaySame || len(rows) > shownDifferences {
+		if r.Outcome == replaySame {
 			continue
 		}
-		text := r.Reason
+		text := strings.ReplaceAll(strings.TrimPrefix(r.Reason, "call "+r.Call+" cannot be replayed: "), "\n", " ")
 		if r.Outcome == replayDiffers {
 			text = "- " + stepText(r.Recorded, "nothing more") + " + " + stepText(r.Replayed, "nothing more")
 		}
-		rows = append(rows, []string{r.App, r.Call, r.Outcome, cut(strings.ReplaceAll(text, "\n", " "))})
+		i := slices.IndexFunc(groups, func(g *alike) bool { return g.app == r.App && g.outcome == r.Outcome && g.text == text })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, &alike{app: r.App, outcome: r.Outcome, text: text})
+		}
+		groups[i].calls = append(groups[i].calls, r.Call)
 	}
-	if len(rows) > 0 {
-		t.table(append([][]string{{"APP", "CALL", "OUTCOME", "FIRST DIFFERENCE"}}, rows...))
+	slices.SortStableFunc(groups, func(a, b *alike) int {
+		return cmp.Or(slices.Index(outcomeOrder, a.outcome)-slices.Index(outcomeOrder, b.outcome), len(b.calls)-len(a.calls))
+	})
+	return groups
+}
+
+func sumUp(t terminal, all []replayed, count map[string]int, seconds, milli float64) {
+	groups, left := group(all), 0
+	if len(groups) > shownDifferences {
+		for _, g := range groups[shownDifferences:] {
+			left += len(g.calls)
+		}
+		groups = groups[:shownDifferences]
+	}
+	rows := [][]string{{"APP", "CALLS", "SUCH AS", "OUTCOME", "FIRST DIFFERENCE"}}
+	for _, g := range groups {
+		rows = append(rows, []string{g.app, strconv.Itoa(len(g.calls)), g.calls[0], g.outcome, cut(g.text)})
+	}
+	if len(groups) > 0 {
+		t.table(rows)
 		t.printf("\n")
 	}
-	if left := len(all) - count[replaySame] - len(rows); left > 0 {
-		t.printf("and %d more; --json has them all\n\n", left)
+	if left > 0 {
+		t.printf("and %d calls more; --json has them all\n\n", left)
 	}
 	line := fmt.Sprintf("%d calls: %d the same, %d differ, %d nobody knows, %d not replayed", len(all), count[replaySame], count[replayDiffers], count[replayUnknown], count[replayFailed])
 	colour := green

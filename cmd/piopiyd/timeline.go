@@ -88,6 +88,8 @@ func (c timelineCommand) Run(ctx context.Context, t terminal, g globals) (err er
 			all = append(all, e)
 		case strings.HasSuffix(e.Kind, "_begin"):
 			// its end says more
+		case strings.HasSuffix(e.Kind, "_end") && len(e.Data) == 0:
+			// its beginning says it all
 		default:
 			if e.Version != version && e.Version != "" {
 				version = e.Version
@@ -120,6 +122,9 @@ const maxText = 300
 
 // describe tells an entry's content in words where they are known, and else as JSON.
 func describe(e server.Entry) string {
+	if e.Kind == "event" || e.Kind == "cdr" {
+		return describeReport(e.Data)
+	}
 	var d struct {
 		From, To, Digits, Speech, Continuation, State, Reason, Error, Warning, Status, Leg, Callback string
 		Call, With                                                                                   json.RawMessage
@@ -163,6 +168,8 @@ func describe(e server.Entry) string {
 			return d.Verb + " gets the digits " + d.Digits
 		case d.Speech != "":
 			return d.Verb + " gets the words “" + d.Speech + "”"
+		case d.Verb == "gather":
+			return "gather gets nothing: no digits in time"
 		}
 		return d.Verb + " is done"
 	case "line":
@@ -195,12 +202,27 @@ func describe(e server.Entry) string {
 			text += "\n" + cut(strings.TrimSpace(d.Reply))
 		}
 		return text
-	case "event", "cdr":
-		if d.Status != "" && d.Leg != "" {
-			return d.Status + ", leg " + d.Leg
-		}
 	}
 	return compact(e.Data)
+}
+
+// describeReport names what an event or a CDR says of a leg, in whatever types the platform sent it.
+func describeReport(data json.RawMessage) string {
+	var d map[string]any
+	if json.Unmarshal(data, &d) != nil || d["status"] == nil || d["leg"] == nil {
+		return compact(data)
+	}
+	text := fmt.Sprintf("%v, leg %v", d["status"], d["leg"])
+	if duration, ok := d["duration"]; ok {
+		text += fmt.Sprintf(", %v s", duration)
+	}
+	if cause, ok := d["hangup_cause"]; ok {
+		text += fmt.Sprintf(", %v", cause)
+	}
+	if by, ok := d["hangup_by"]; ok {
+		text += fmt.Sprintf(" by the %v", by)
+	}
+	return cut(text)
 }
 
 // describeVerb shows a verb as its script called it.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/dop251/goja"
 
@@ -32,6 +33,7 @@ func New(t testing.TB, modules ...runtime.Module) *Kit {
 	journal := runtime.NewMemoryJournal(0)
 	return &Kit{T: t, Journal: journal, Config: runtime.Config{
 		Modules: modules, Journal: journal, Logger: slog.New(slog.DiscardHandler),
+		Limits: runtime.Limits{Turn: 10 * time.Second}, // the machine may be busy
 	}}
 }
 

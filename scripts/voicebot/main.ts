@@ -69,7 +69,7 @@ async function converse(socket: Stream, call: Call): Promise<Outcome> {
   } finally {
     late.end()
     server?.close()
-    console.log(`call ${call.id}: ${socket.dropped} frames were lost`)
+    if (socket.dropped) console.warn(`${socket.dropped} frames were lost`)
   }
 }
 
