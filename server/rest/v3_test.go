@@ -139,6 +139,7 @@ func TestV3Control(t *testing.T) {
 		{name: "the platform transfers already", path: calls + "/actions/transfer", body: `{"to_number":"14155550101","hold_audio":false}`, token: token, fail: rest.ErrTransferInProgress},
 		{name: "the call ended meanwhile", path: calls + "/actions/transfer", body: `{"to_number":"14155550101"}`, token: token, fail: rest.ErrNoCall},
 		{name: "the driver cannot", path: calls + "/actions/transfer", body: `{"to_number":"14155550101"}`, token: token, fail: &call.UnsupportedError{Verb: "transfer", Driver: "cloud"}},
+		{name: "the call stands otherwise", path: calls + "/actions/transfer", body: `{"to_number":"14155550101"}`, token: token, fail: &call.StateError{Verb: "transfer", Reason: call.StateNotAnswered}},
 		{name: "it works after that", path: calls + "/actions/transfer", body: `{"to_number":"14155550101"}`, token: token},
 	})
 }
