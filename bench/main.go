@@ -60,7 +60,7 @@ func main() {
 	flag.IntVar(&o.calls, "calls", 100_000, "calls that SIPp sets up and tears down")
 	flag.IntVar(&o.held, "held", 800, "calls held at a time, with sound both ways")
 	flag.IntVar(&o.streams, "streams", 100, "media streams at a time")
-	flag.StringVar(&o.profile, "profile", "", "keep the CPU profile of the calls in this file (cmd/piopiyd/default.pgo is built with it)")
+	flag.StringVar(&o.profile, "profile", "", "keep the CPU profile of the calls in this file")
 	flag.StringVar(&o.binary, "piopiyd", "", "measure this binary instead of building one")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE) // no server outlives the bench
