@@ -21,7 +21,7 @@ import (
 	"github.com/piopiy/piopiyd/server"
 )
 
-// openSIP opens the call engine, which refuses calls until Serve. Where the default address is in use it leaves the
+// openSIP opens the call engine, whose calls wait for Serve. Where the default address is in use it leaves the
 // daemon without one and says so: somebody who tries a second piopiyd has not asked for SIP.
 func (d *Daemon) openSIP(inbox call.Inbox) error {
 	if d.cfg.SIP.Listen == config.SIPOff {

@@ -170,6 +170,7 @@ type Driver struct {
 	codecs []media.Codec // nil: all
 
 	handler atomic.Pointer[call.Handler]
+	serving chan struct{} // closed when there is one
 	active  atomic.Int64
 	work    sync.WaitGroup
 
@@ -181,13 +182,13 @@ type Driver struct {
 	stopped  bool // and none that were
 }
 
-// New returns a driver that listens already: calls are refused with 503 until Serve. Close it, or Serve it.
+// New returns a driver that listens already: calls wait a little for Serve, and are refused with 503 without it. Close it, or Serve it.
 func New(o Options) (*Driver, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{opts: o, log: o.Logger, lines: map[*line]struct{}{}, clips: newClips(o), limits: newLimits(o.AppLimits)}
+	d := &Driver{opts: o, log: o.Logger, serving: make(chan struct{}), lines: map[*line]struct{}{}, clips: newClips(o), limits: newLimits(o.AppLimits)}
 	if d.codecs, err = codecsNamed(o.Codecs); err != nil {
 		return nil, err
 	}
@@ -251,6 +252,7 @@ func (d *Driver) Registered(user string) bool { return len(d.agent.Contacts(user
 // time, ends them. It closes the driver.
 func (d *Driver) Serve(ctx context.Context, h call.Handler) error {
 	d.handler.Store(&h)
+	close(d.serving)
 	<-ctx.Done()
 	d.agent.Drain()
 	d.mu.Lock()
@@ -296,9 +298,20 @@ func (d *Driver) Close() error {
 	return d.agent.Close(ctx)
 }
 
+// serveSoon is how long a call that comes before Serve waits for it: addresses are announced before the first call can be
+// taken.
+const serveSoon = time.Second
+
 // invited carries one call, from the INVITE to its end.
 func (d *Driver) invited(inv *ua.Invitation) {
 	h := d.handler.Load()
+	if h == nil {
+		select {
+		case <-d.serving:
+		case <-time.After(serveSoon):
+		}
+		h = d.handler.Load()
+	}
 	if h == nil || d.enter() != nil {
 		inv.Reject(503, "Service Unavailable", "")
 		return
