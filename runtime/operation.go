@@ -125,9 +125,6 @@ func Operate[T any](s *Session, op Operation[T]) goja.Value {
 
 // begin starts the operations of the turn that has ended.
 func (s *Session) begin() {
-	if len(s.starting) == 0 {
-		return
-	}
 	starting := s.starting
 	s.starting = nil
 	for _, run := range starting {

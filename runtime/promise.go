@@ -13,36 +13,32 @@ import (
 //
 // It panics with a RangeError, which the script sees, when too many operations are pending.
 func (s *Session) Promise() (promise goja.Value, settle func(outcome func() (goja.Value, error))) {
-	if s.ops >= s.rt.limits.Pending {
-		panic(s.NewError("RangeError", fmt.Sprintf("too many operations are pending at once (limit %d)", s.rt.limits.Pending)))
-	}
-	s.ops++
-	p, resolve, reject := s.vm.NewPromise()
-	return s.vm.ToValue(p), func(outcome func() (goja.Value, error)) {
-		s.Post(func() error {
-			s.ops--
-			v, err := outcome()
-			if err != nil {
-				return reject(s.ErrorValue(err))
-			}
-			return resolve(v)
-		})
-	}
+	return s.pending(func(task func() error) { s.Post(task) })
 }
 
 // Deferred is Promise for what the session's own inputs will settle: settle may be called on the session's goroutine
 // only, and its function runs in a turn right after that one.
 func (s *Session) Deferred() (promise goja.Value, settle func(outcome func() (goja.Value, error))) {
+	promise, settle = s.pending(func(task func() error) {
+		s.Next(func() error {
+			s.deferred--
+			return task()
+		})
+	})
+	s.deferred++
+	return promise, settle
+}
+
+// pending makes a promise that is settled in a turn of its own, which queue brings about.
+func (s *Session) pending(queue func(task func() error)) (promise goja.Value, settle func(outcome func() (goja.Value, error))) {
 	if s.ops >= s.rt.limits.Pending {
 		panic(s.NewError("RangeError", fmt.Sprintf("too many operations are pending at once (limit %d)", s.rt.limits.Pending)))
 	}
 	s.ops++
-	s.deferred++
 	p, resolve, reject := s.vm.NewPromise()
 	return s.vm.ToValue(p), func(outcome func() (goja.Value, error)) {
-		s.Next(func() error {
+		queue(func() error {
 			s.ops--
-			s.deferred--
 			v, err := outcome()
 			if err != nil {
 				return reject(s.ErrorValue(err))

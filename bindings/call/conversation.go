@@ -148,7 +148,7 @@ func (conv *conversation) exhausted() bool {
 }
 
 func (conv *conversation) event(ctx context.Context, e *call.Event) error {
-	if t := conv.told[reportKey("event", e.Raw)]; t != nil && !conv.again {
+	if t := conv.toldBefore("event", e.Raw); t != nil {
 		return t.outcome(ctx)
 	}
 	defer conv.enter()()
@@ -185,7 +185,7 @@ func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 const cleanupGrace = 5 * time.Second
 
 func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
-	if t := conv.told[reportKey("cdr", r.Raw)]; t != nil && !conv.again {
+	if t := conv.toldBefore("cdr", r.Raw); t != nil {
 		return t.outcome(ctx)
 	}
 	defer conv.enter()()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,8 +51,8 @@ func (h *Handler) known(ctx context.Context, app string, ids ...string) (*conver
 	if h.opts.Recall == nil || h.overFor(app, ids) {
 		return nil, nil
 	}
-	for _, id := range ids {
-		if id == "" {
+	for i, id := range ids {
+		if id == "" || slices.Contains(ids[:i], id) { // leg a goes by the call's own id, mostly
 			continue
 		}
 		if conv, err := h.recall(ctx, key{app, id}); err != nil || conv != nil {
@@ -263,6 +264,15 @@ func (t *told) outcome(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// toldBefore returns what came of a report that the journal has already; nil for all others. Few conversations have been
+// rebuilt, so the rest pay for no hash.
+func (conv *conversation) toldBefore(kind string, raw []byte) *told {
+	if conv.again || len(conv.told) == 0 {
+		return nil
+	}
+	return conv.told[reportKey(kind, raw)]
 }
 
 func reportKey(kind string, raw []byte) [sha256.Size]byte {

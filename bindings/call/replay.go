@@ -42,10 +42,9 @@ func (h *Handler) Replay(ctx context.Context, entries []runtime.Entry) (*Replaye
 		return nil, fmt.Errorf("%w: %q", call.ErrNoApp, rec.App)
 	}
 	conv := &conversation{handler: h, call: c, names: []key{{c.App, c.ID}}, again: true}
-	cfg := runtime.SessionConfig{ID: c.ID, Values: map[any]any{conversationKey{}: conv}}
 	whole := rec.Entries
 	rec.Entries = untilEnd(whole)
-	if conv.session, err = app.Rebuild(cfg, rec); err != nil {
+	if conv.session, err = app.Rebuild(conv.config(), rec); err != nil {
 		return nil, err
 	}
 	r := &Replayed{
