@@ -111,7 +111,8 @@ type Recognition struct {
 
 // Trunk is a carrier.
 type Trunk struct {
-	// Address is the carrier's SIP server, HOST:PORT.
+	// Address is the carrier's SIP server, HOST:PORT, or its domain alone: then SRV records say where its servers are,
+	// and calls go to the next of them when one fails.
 	Address string `yaml:"address"`
 	// Transport is how it is reached: udp, tcp, or tls, which needs sip.tls.
 	Transport string `yaml:"transport"`
@@ -278,8 +279,8 @@ func (v *validator) trunk(path, name string, t Trunk, withTLS bool) {
 	}
 	if t.Address == "" {
 		v.blame(path, "address is missing: the carrier's SIP server, such as sip.carrier.example:5060")
-	} else {
-		v.address(path+".address", t.Address, "sip.carrier.example:5060", "")
+	} else if strings.Trim(strings.ToLower(t.Address), hostSigns) != "" { // not a domain alone
+		v.address(path+".address", t.Address, "sip.carrier.example:5060", ", or a domain with SRV records")
 	}
 	v.oneOf(path+".transport", t.Transport, "udp", "tcp", "tls")
 	if t.Transport == "tls" && !withTLS {

@@ -32,7 +32,7 @@ func (a *attempt) run(ringing, life context.Context, p phone) {
 	}
 	for i, w := range p {
 		var g *leg
-		if g, err = l.try(ringing, a.id, a.side, w, i < len(p)-1, a.heard); err == nil {
+		if g, err = l.reach(ringing, a.id, a.side, w, i < len(p)-1, a.heard); err == nil {
 			g.release = release
 			a.answered(life, g)
 			return

@@ -194,7 +194,7 @@ func (l *line) referTo(g *leg, dialog *ua.Dialog, t pcmo.Target) string {
 	if strings.Contains(user, "@") {
 		return "sip:" + user
 	}
-	host, _ := splitURI(dialog.Remote())
+	host := hostOf(dialog.Remote())
 	if !g.trunk {
 		host = net.JoinHostPort(l.driver.hostFor(host).String(), strconv.Itoa(l.driver.Port()))
 	}

@@ -116,6 +116,8 @@ type Options struct {
 	Logger       *slog.Logger
 
 	waits waits
+	// dialDNS is ua.Options.DialDNS.
+	dialDNS func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -198,7 +200,7 @@ func New(o Options) (*Driver, error) {
 	if d.agent, err = ua.Open(ua.Options{
 		Listen: o.Listen, TLSListen: o.TLSListen, TLSCert: o.TLSCert, TLSKey: o.TLSKey, TLSRoots: o.TLSRoots, Advertise: o.Advertise,
 		Users: o.Users, Realm: o.Realm, KnownOnly: o.KnownOnly, Trusted: d.routes.trusted, Peers: d.routes.peers(o.Users),
-		Invite: d.invited, Logger: o.Logger,
+		Invite: d.invited, Logger: o.Logger, DialDNS: o.dialDNS,
 	}); err != nil {
 		return nil, err
 	}

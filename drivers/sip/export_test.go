@@ -1,6 +1,13 @@
 package sip
 
-import "time"
+import (
+	"time"
+
+	"github.com/piopiy/piopiyd/drivers/sip/siptest"
+)
+
+// AskNames lets a name server of the test's own be asked.
+func AskNames(n *siptest.Names) func(*Options) { return func(o *Options) { o.dialDNS = n.Dial } }
 
 // Hurry lets others take only so much of the time that they usually may.
 func Hurry(share float64) func(*Options) {

@@ -63,7 +63,7 @@ func (d *Driver) hostFor(addr string) netip.Addr {
 		host, _ := netip.ParseAddr(d.opts.Advertise)
 		return host
 	}
-	return ua.LocalAddr(addr)
+	return d.agent.LocalAddr(addr)
 }
 
 // newLeg opens a socket for the sound of a party.

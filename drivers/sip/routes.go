@@ -18,7 +18,8 @@ import (
 type Trunk struct {
 	// Name names it in logs.
 	Name string
-	// Address is host:port of its SIP server; Transport is "udp" (the default), "tcp" or "tls".
+	// Address is its SIP server, host:port, or its domain, whose SRV records say where its servers are (RFC 3263);
+	// Transport is "udp" (the default), "tcp" or "tls".
 	Address, Transport string
 	// User and Password answer its challenges; both may be empty. The trunk may prove with them, too, that a call is
 	// its own.
@@ -61,11 +62,12 @@ func newRoutes(o Options) (*routes, error) {
 			return nil, fmt.Errorf("sip.trunks: %s: the transport %q is none of udp, tcp and tls", t.Name, t.Transport)
 		}
 		r.trunks = append(r.trunks, &trunk{Trunk: t})
-		at, err := netip.ParseAddrPort(t.Address)
-		if err == nil {
-			r.trusted = append(r.trusted, netip.PrefixFrom(at.Addr(), at.Addr().BitLen()))
-		} else if host, _, ok := strings.Cut(t.Address, ":"); !ok || host == "" {
-			return nil, fmt.Errorf("sip.trunks: %s: the address %q is not host:port", t.Name, t.Address)
+		host, _, err := ua.SplitAddress(t.Address)
+		if err != nil {
+			return nil, fmt.Errorf("sip.trunks: %s: the address: %w", t.Name, err)
+		}
+		if ip, err := netip.ParseAddr(host); err == nil {
+			r.trusted = append(r.trusted, netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()))
 		}
 		for _, s := range t.Sources {
 			p, err := network(s)

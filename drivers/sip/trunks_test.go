@@ -3,6 +3,7 @@ package sip_test
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,14 @@ func TestTrunkFailover(t *testing.T) {
 		p.pickUp(i)
 	})
 	works := fmt.Sprintf("127.0.0.1:%d", good.agent.Port())
+	names := siptest.NewNames()
+	names.Host("local.example", "127.0.0.1")
+	server := func(priority uint16, address string) net.SRV {
+		return net.SRV{Priority: priority, Port: netip.MustParseAddrPort(address).Port(), Target: "local.example"}
+	}
+	names.Servers("_sip._udp.several.example", server(1, silent.LocalAddr().String()), server(2, refusing(t, 503, asked)), server(3, works))
+	names.Servers("_sip._udp.failing.example", server(1, refusing(t, 503, asked)), server(2, refusing(t, 500, asked)))
+	names.Servers("_sip._udp.busy.example", server(1, refusing(t, 486, asked)), server(2, works))
 	for _, tt := range []struct {
 		name   string
 		first  string
@@ -54,12 +63,15 @@ func TestTrunkFailover(t *testing.T) {
 		{"503", refusing(t, 503, asked), "503 good", true, "good"},
 		{"500", refusing(t, 500, asked), "500 good", true, "good"},
 		{"no answer", silent.LocalAddr().String(), "good", true, "good"},
-		{"no such host", "carrier.invalid:5060", "good", true, "good"},
+		{"no such host", "carrier.example:5060", "good", true, "good"},
+		{"its third server", "several.example", "503 good", true, "good"},
+		{"all its servers fail", "failing.example", "503 500 good", true, "good"},
+		{"its first server is busy", "busy.example", "486", false, "486"},
 		{"busy is busy", refusing(t, 486, asked), "486", false, "486"},
 		{"nobody there", refusing(t, 404, asked), "404", false, "404"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			x := open(t, map[string]string{"desk": numbers("14155550101")}, sip.Hurry(0.25), func(o *sip.Options) {
+			x := open(t, map[string]string{"desk": numbers("14155550101")}, sip.Hurry(0.25), sip.AskNames(names), func(o *sip.Options) {
 				o.Trunks = []sip.Trunk{
 					{Name: "wide", Address: works, Prefixes: []string{"*"}}, {Name: "close", Address: tt.first, Prefixes: []string{"1415"}},
 					{Name: "elsewhere", Address: "127.0.0.1:9", Prefixes: []string{"49"}},
@@ -80,7 +92,7 @@ func TestTrunkFailover(t *testing.T) {
 				} else if err == nil {
 					p.ends()
 				}
-				if took := time.Since(began); took > 5*time.Second {
+				if took := time.Since(began); took > 20*time.Second { // RFC 3261 would have us wait 32
 					t.Errorf("it took %v", took)
 				}
 				for _, who := range strings.Fields(want) {
@@ -96,6 +108,32 @@ func TestTrunkFailover(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNameServerThatIsDown: a call does not wait for it while another trunk is there.
+func TestNameServerThatIsDown(t *testing.T) {
+	t.Parallel()
+	good := newPhone(t, func(p *phone, i *ua.Invitation) { p.pickUp(i) })
+	names := siptest.NewNames()
+	names.Fail(true)
+	x := open(t, map[string]string{"desk": numbers("14155550101")}, sip.Hurry(0.25), sip.AskNames(names), func(o *sip.Options) {
+		o.Trunks = []sip.Trunk{
+			{Name: "close", Address: "carrier.example", Prefixes: []string{"1415"}},
+			{Name: "wide", Address: fmt.Sprintf("127.0.0.1:%d", good.agent.Port()), Prefixes: []string{"*"}},
+		}
+	})
+	p := newPhone(t, nil)
+	began := time.Now()
+	if err := p.call(t.Context(), x, "desk"); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 8*time.Second { // the resolver takes 10
+		t.Errorf("it took %v", took)
+	}
+	good.talk.Loop(tone(1500, time.Second))
+	p.hears(1500)
+	p.hangUp()
+	good.ends()
 }
 
 func TestWhatMayBeCalled(t *testing.T) {

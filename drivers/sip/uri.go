@@ -2,24 +2,17 @@ package sip
 
 import (
 	"errors"
-	"net"
 	"strings"
 
 	"github.com/piopiy/piopiyd/call"
 )
 
-// splitURI returns host:port and the user of a sip: URI.
-func splitURI(uri string) (hostPort, user string) {
+// hostOf is what a sip: URI says of its host: the host, and its port where it names one.
+func hostOf(uri string) string {
 	rest := strings.TrimPrefix(uri, "sip:")
 	rest, _, _ = strings.Cut(rest, ";")
 	rest, _, _ = strings.Cut(rest, "?")
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		user, rest = rest[:i], rest[i+1:]
-	}
-	if _, _, err := net.SplitHostPort(rest); err != nil {
-		rest = net.JoinHostPort(strings.Trim(rest, "[]"), "5060")
-	}
-	return rest, user
+	return rest[strings.LastIndexByte(rest, '@')+1:]
 }
 
 // endingOf is the ending of a leg whose call ended first.

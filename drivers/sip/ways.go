@@ -65,14 +65,46 @@ func isRefusedSound(err error) bool {
 	return errors.As(err, &no) && (no.Status == 488 || no.Status == 606 || no.Status == 415)
 }
 
-// try calls a phone by one way. When another is left it waits only briefly for a sign of life. progress is told of
-// provisional responses, with their description.
-func (l *line) try(ctx context.Context, id string, side call.Side, w way, more bool, progress func(g *leg, body []byte)) (*leg, error) {
-	to := w.To
-	if to == "" {
-		to = destination(w.URI)
+// reach calls a phone by one way, at one place after the other. more says that another way is left.
+func (l *line) reach(ctx context.Context, id string, side call.Side, w way, more bool, progress func(g *leg, body []byte)) (*leg, error) {
+	places, err := l.driver.places(ctx, w, more)
+	if err != nil {
+		return nil, err
 	}
-	g, err := l.driver.newLeg(id, l.driver.describe(to, transportOf(w.URI)), side)
+	for i, place := range places {
+		w.To = place
+		var g *leg
+		if g, err = l.try(ctx, id, side, w, more || i < len(places)-1, progress); err == nil {
+			return g, nil
+		}
+		if ctx.Err() != nil || !isTrunksFault(err) {
+			break
+		}
+		l.driver.agent.Avoid(place)
+		if len(places) > 1 {
+			l.driver.log.Warn("a SIP server does not take a call", "server", place, "call", l.call.ID, "leg", id, "error", err)
+		}
+	}
+	return nil, err
+}
+
+// places returns where a phone can be called by a way. When another is left, name servers may take only so long.
+func (d *Driver) places(ctx context.Context, w way, more bool) ([]string, error) {
+	if w.To != "" {
+		return []string{w.To}, nil
+	}
+	if more {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.opts.waits.silence)
+		defer cancel()
+	}
+	return d.agent.Locate(ctx, hostOf(w.URI), transportOf(w.URI))
+}
+
+// try calls a phone at the place that w.To is. When another is left it waits only briefly for a sign of life. progress
+// is told of provisional responses, with their description.
+func (l *line) try(ctx context.Context, id string, side call.Side, w way, more bool, progress func(g *leg, body []byte)) (*leg, error) {
+	g, err := l.driver.newLeg(id, l.driver.describe(w.To, transportOf(w.URI)), side)
 	if err != nil {
 		return nil, err
 	}
@@ -145,10 +177,4 @@ func (l *line) try(ctx context.Context, id string, side call.Side, w way, more b
 		w.trunk.worked()
 	}
 	return g, nil
-}
-
-// destination is host:port of a sip: URI.
-func destination(uri string) string {
-	host, _ := splitURI(uri)
-	return host
 }

@@ -39,7 +39,8 @@ type Conn interface {
 // SessionOptions set up a Session.
 type SessionOptions struct {
 	// Strict accepts sound only from the address that was agreed on. Otherwise the first source of a valid packet
-	// is the party's, and sound is sent there: whoever sits behind a NAT does not know its own address.
+	// is the party's, and sound is sent there: whoever sits behind a NAT does not know its own address. The agreed
+	// one counts whenever it is heard.
 	Strict bool
 	// OnDigit is told of each key pressed, on a goroutine of the session: it must not wait. nil ignores them.
 	OnDigit func(digit byte)
@@ -242,6 +243,7 @@ func (s *Session) learn(p Packet, from netip.AddrPort, now time.Time) bool {
 	case !s.peer.IsValid():
 	case s.peer == from:
 		return true
+	case from == s.format.Remote: // whoever was heard before the party itself was a stray
 	case p.SSRC == s.ssrc && now.Sub(s.heardAt) > relearn: // its NAT has given it another address
 	default:
 		return false

@@ -157,6 +157,27 @@ func TestSessionLearnsItsPeer(t *testing.T) {
 	intruder.sync(t, b)
 }
 
+// TestSessionPrefersThePartysOwnAddress: packets of a call before, which had the same port, may come first.
+func TestSessionPrefersThePartysOwnAddress(t *testing.T) {
+	b, known, stray := newParty(t, false), newParty(t, false), newParty(t, false)
+	b.start(known.addr, media.PCMU)
+	known.start(b.addr, media.PCMU)
+	stray.start(b.addr, media.PCMU)
+	stray.sync(t, b)
+	known.sync(t, b)
+	for range 5 {
+		stray.WriteFrame(media.NewFrame(media.Rate))
+	}
+	known.sync(t, b) // comes after the stray's packets
+	if s := b.Stats(); s.Foreign != 5 {
+		t.Errorf("the stray was heard: %+v", s)
+	}
+	b.sync(t, known) // sound goes to the party
+	if s := stray.Stats(); s.Received != 0 {
+		t.Errorf("the stray hears: %+v", s)
+	}
+}
+
 func TestSessionStrict(t *testing.T) {
 	b, known, other := newParty(t, true), newParty(t, false), newParty(t, false)
 	b.start(known.addr, media.PCMA)

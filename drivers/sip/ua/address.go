@@ -23,12 +23,22 @@ func (a *Agent) hostFor(addr string) string {
 	if !a.host.IsUnspecified() {
 		return a.host.String()
 	}
-	return LocalAddr(addr).String()
+	return a.LocalAddr(addr).String()
 }
 
-// LocalAddr returns the address that packets to addr (host:port) leave from.
-func LocalAddr(addr string) netip.Addr {
-	conn, err := net.Dial("udp", addr) // sends nothing
+// LocalAddr returns the address that packets to addr (host or host:port) leave from. It looks up no name: for one
+// that [Agent.Locate] has not found it is the address that packets to the Internet leave from.
+func (a *Agent) LocalAddr(addr string) netip.Addr {
+	host, _, _ := SplitAddress(addr)
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		ip = a.names.known(host)
+	}
+	if !ip.IsValid() {
+		ip = netip.AddrFrom4([4]byte{192, 0, 2, 1}) // of RFC 5737: it is nobody's
+	}
+	const discard = 9
+	conn, err := net.Dial("udp", netip.AddrPortFrom(ip, discard).String()) // sends nothing
 	if err != nil {
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}

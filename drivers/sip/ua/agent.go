@@ -62,6 +62,8 @@ type Options struct {
 	// one (default 30 min, at least 90 s). Less than 0 asks for none, and still gives them to who asks.
 	SessionExpires time.Duration
 	Logger         *slog.Logger
+	// DialDNS reaches the name server that a resolver wants to ask; nil does so as everybody does.
+	DialDNS func(ctx context.Context, network, address string) (net.Conn, error)
 
 	// network, where set, opens the sockets instead of the system.
 	network func(address string) (net.PacketConn, net.Listener, error)
@@ -85,6 +87,7 @@ type Agent struct {
 	registrar *registrar
 	users     *users
 	trunks    trunks
+	names     *names
 	sending   sync.RWMutex // held for writing by Close: nothing is sent afterwards
 	closed    bool
 
@@ -112,6 +115,7 @@ func Open(o Options) (*Agent, error) {
 	}
 	a := &Agent{opts: o, log: o.Logger, dialogs: map[string]*Dialog{}, stopping: make(chan struct{})}
 	a.trunks.quit = make(chan struct{})
+	a.names = newNames(resolver(o.DialDNS))
 	a.users = newUsers(o.Users)
 	a.auth = newAuthenticator(o, a.users, a.stopping)
 	a.registrar = newRegistrar()
@@ -135,7 +139,7 @@ func (a *Agent) assemble(quiet *slog.Logger, client *tls.Config) error {
 	a.ua, err = sipgo.NewUA(
 		sipgo.WithUserAgent(a.opts.Name),
 		sipgo.WithUserAgentParser(parser),
-		sipgo.WithUserAgentDNSResolver(resolver),
+		sipgo.WithUserAgentDNSResolver(a.names.resolver),
 		sipgo.WithUserAgenTLSConfig(client),
 		sipgo.WithUserAgentTransportLayerOptions(
 			msg.WithTransportLayerLogger(quiet), msg.WithTransportLayerReadFilter(a.filter.read),
@@ -288,7 +292,11 @@ func (a *Agent) begin(ctx context.Context, req *msg.Request) (msg.ClientTransact
 	if a.closed {
 		return nil, errClosed
 	}
-	return a.client.TransactionRequest(marked(ctx), req)
+	ctx = marked(ctx)
+	if err := a.locate(ctx, req); err != nil {
+		return nil, err
+	}
+	return a.client.TransactionRequest(ctx, req)
 }
 
 // spawn runs f beside everything else. Close waits for it; it reports false once the agent is closed.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"syscall"
 	"time"
 
@@ -35,14 +34,18 @@ func dialer(laddr net.Addr) net.Dialer {
 	}}
 }
 
-// resolver looks up names for what we send.
-var resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-	if !isMarked(ctx) {
-		return nil, errNotOurs
+// resolver looks up names for what we send, by asking whom dial reaches.
+func resolver(dial func(ctx context.Context, network, address string) (net.Conn, error)) *net.Resolver {
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
 	}
-	var d net.Dialer
-	return d.DialContext(ctx, network, address)
-}}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if !isMarked(ctx) {
+			return nil, errNotOurs
+		}
+		return dial(ctx, network, address)
+	}}
+}
 
 // stream is a transport over connections.
 func stream() *msg.TransportTCP {
@@ -54,7 +57,7 @@ func stream() *msg.TransportTCP {
 func (a *Agent) connect(req *msg.Request) (done func(), err error) {
 	ctx, cancel := context.WithTimeout(marked(context.Background()), connectTime)
 	defer cancel()
-	if err := locate(ctx, req); err != nil {
+	if err := a.locate(ctx, req); err != nil {
 		return nil, err
 	}
 	if req.Transport() == "UDP" {
@@ -67,26 +70,11 @@ func (a *Agent) connect(req *msg.Request) (done func(), err error) {
 	return func() { _, _ = conn.TryClose() }, nil
 }
 
-// locate puts an address into the place of the name that a request goes to; IPv4 is preferred, as the library does.
-func locate(ctx context.Context, req *msg.Request) error {
-	host, port, err := net.SplitHostPort(req.Destination())
-	if err != nil {
-		return err
+// locate puts an address into the place of the name that a request goes to.
+func (a *Agent) locate(ctx context.Context, req *msg.Request) error {
+	places, err := a.Locate(ctx, req.Destination(), req.Transport())
+	if err == nil {
+		req.SetDestination(places[0])
 	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return nil
-	}
-	found, err := resolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return err
-	}
-	best := found[0]
-	for _, addr := range found {
-		if addr.Unmap().Is4() {
-			best = addr
-			break
-		}
-	}
-	req.SetDestination(net.JoinHostPort(best.Unmap().String(), port))
-	return nil
+	return err
 }

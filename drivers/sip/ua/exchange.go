@@ -26,8 +26,8 @@ type exchange struct {
 
 // exchange sends an INVITE. progress is told of provisional responses; again of each 2xx that wait does not return:
 // copies of the first, those of other branches of a fork, and one that comes after everybody has given up.
-func (a *Agent) exchange(req *msg.Request, progress, again func(*msg.Response)) (*exchange, error) {
-	tx, err := a.begin(context.Background(), req)
+func (a *Agent) exchange(ctx context.Context, req *msg.Request, progress, again func(*msg.Response)) (*exchange, error) {
+	tx, err := a.begin(ctx, req)
 	if err != nil {
 		return nil, fmt.Errorf("the INVITE could not be sent: %w", err)
 	}

@@ -196,7 +196,7 @@ func (d *Dialog) attempt(ctx context.Context, method msg.RequestMethod, offer []
 			req.AppendHeader(credentials)
 		}
 		ack := func(*msg.Response) { d.ack(req) }
-		x, err := d.agent.exchange(req, nil, ack)
+		x, err := d.agent.exchange(ctx, req, nil, ack)
 		d.sending.Unlock()
 		if err != nil {
 			return nil, err

@@ -20,8 +20,8 @@ import (
 type Trunk struct {
 	// Name names it in states and logs.
 	Name string
-	// Address is host:port of the registrar, and what its users' addresses end in. Transport is "udp" (the
-	// default), "tcp" or "tls".
+	// Address is the registrar, host:port or a domain with SRV records (see [Agent.Locate]), and what its users'
+	// addresses end in. Transport is "udp" (the default), "tcp" or "tls".
 	Address, Transport string
 	// User and Password are ours there.
 	User, Password string
@@ -89,27 +89,22 @@ func (a *Agent) Register(t Trunk) error {
 	if t.User == "" {
 		return fmt.Errorf("sip.trunks: %s: to register, a user is needed", t.Name)
 	}
-	host, _, ok := strings.Cut(t.Address, ":")
-	if i := strings.LastIndexByte(t.Address, ':'); strings.HasPrefix(t.Address, "[") && i > 0 {
-		host, ok = t.Address[:i], true
-	}
-	if !ok || host == "" {
-		return fmt.Errorf("sip.trunks: %s: the address %q is not host:port", t.Name, t.Address)
+	host, _, err := SplitAddress(t.Address)
+	if err != nil {
+		return fmt.Errorf("sip.trunks: %s: the address: %w", t.Name, err)
 	}
 	transport, err := a.transport(t.Transport)
 	if err != nil {
 		return fmt.Errorf("sip.trunks: %s: %w", t.Name, err)
 	}
-	for _, text := range []string{t.User, host} {
-		if !safe(text) {
-			return fmt.Errorf("sip.trunks: %s: the user or the address holds characters that no SIP header can", t.Name)
-		}
+	if !safe(t.User) {
+		return fmt.Errorf("sip.trunks: %s: the user holds characters that no SIP header can", t.Name)
 	}
 	if t.Expires <= 0 {
 		t.Expires = time.Hour
 	}
 	r := &registration{
-		agent: a, trunk: t, host: host, transport: transport, callID: msg.CallIDHeader(msg.GenerateTagN(32)), tag: msg.GenerateTagN(16),
+		agent: a, trunk: t, host: bracket(host), transport: transport, callID: msg.CallIDHeader(msg.GenerateTagN(32)), tag: msg.GenerateTagN(16),
 		state: TrunkState{Name: t.Name},
 	}
 	a.trunks.mu.Lock()
@@ -266,10 +261,17 @@ func (r *registration) note(term, wait time.Duration, err error) {
 
 // register sends a REGISTER and returns how long it counts. It answers a challenge, and a demand for more time.
 func (r *registration) register(ctx context.Context, term time.Duration) (time.Duration, error) {
+	places, err := r.agent.Locate(ctx, r.trunk.Address, r.transport)
+	if err != nil {
+		return 0, err
+	}
 	challenged := 0
 	for range 5 {
-		req := r.request(term)
+		req := r.request(term, places[0])
 		res, err := r.agent.do(ctx, req)
+		if err != nil || res.StatusCode == 503 {
+			r.agent.Avoid(places[0])
+		}
 		if err != nil {
 			return 0, fmt.Errorf("the registrar does not answer: %w", err)
 		}
@@ -345,8 +347,8 @@ func (r *registration) granted(res *msg.Response, asked time.Duration) time.Dura
 	return min(max(term, shortestTerm), 24*time.Hour)
 }
 
-func (r *registration) request(term time.Duration) *msg.Request {
-	a, to := r.agent, r.trunk.Address
+func (r *registration) request(term time.Duration, to string) *msg.Request {
+	a := r.agent
 	where := msg.Uri{Scheme: "sip", Host: r.host}
 	if r.transport != "UDP" {
 		where.UriParams.Add("transport", msg.NetworkToLower(r.transport))

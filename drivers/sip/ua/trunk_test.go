@@ -100,7 +100,7 @@ func TestTrunkThatFails(t *testing.T) {
 	}
 
 	for name, bad := range map[string]ua.Trunk{
-		"a user is needed": {Address: address}, "host:port": {Address: "carrier", User: "a"}, "none of udp": {Address: address, User: "a", Transport: "sctp"},
+		"a user is needed": {Address: address}, "the port is not": {Address: "carrier:sip", User: "a"}, "none of udp": {Address: address, User: "a", Transport: "sctp"},
 		"sip.tls": {Address: address, User: "a", Transport: "tls"}, "characters": {Address: address, User: "a\r\nb"},
 	} {
 		if err := us.Register(bad); err == nil || !strings.Contains(err.Error(), name) {

@@ -15,7 +15,7 @@ import (
 type Outgoing struct {
 	// URI is who is called: sip:user@host:port;transport=tcp.
 	URI string
-	// To is where the INVITE goes, host:port; empty is what the URI says.
+	// To is where the INVITE goes, host:port; empty is where the URI's host is first found (see [Agent.Locate]).
 	To string
 	// From and Name are who calls: a user or number, and a display name. Host is the From header's host, ours if
 	// empty.
@@ -63,7 +63,7 @@ const maxRedirects = 5
 // returns the context's cause, with [GaveUp] as the cause telling the other side why, once the other side agrees, or
 // does not within some seconds; a call that is answered after all is hung up.
 func (a *Agent) Invite(ctx context.Context, o Outgoing) (*Dialog, []byte, error) {
-	c, err := a.newOutgoing(o)
+	c, err := a.newOutgoing(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +90,7 @@ func (a *Agent) Invite(ctx context.Context, o Outgoing) (*Dialog, []byte, error)
 			c.next()
 			c.req.AppendHeader(credentials)
 		case res.StatusCode == 422 && c.raise(res):
-		case res.StatusCode >= 300 && res.StatusCode < 400 && c.redirect(res):
+		case res.StatusCode >= 300 && res.StatusCode < 400 && c.redirect(ctx, res):
 			challenged = false
 		default:
 			return nil, nil, rejected(res)
@@ -113,9 +113,9 @@ type outgoing struct {
 	won   string             // the tag of the branch that has the call
 }
 
-func (a *Agent) newOutgoing(o Outgoing) (*outgoing, error) {
+func (a *Agent) newOutgoing(ctx context.Context, o Outgoing) (*outgoing, error) {
 	c := &outgoing{agent: a, o: o, early: map[string]*Dialog{}}
-	uri, err := c.aim(o.URI, o.To)
+	uri, err := c.aim(ctx, o.URI, o.To)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (a *Agent) newOutgoing(o Outgoing) (*outgoing, error) {
 }
 
 // aim reads who is called, and where the INVITE goes.
-func (c *outgoing) aim(text, to string) (*msg.Uri, error) {
+func (c *outgoing) aim(ctx context.Context, text, to string) (*msg.Uri, error) {
 	var uri msg.Uri
 	if !safe(text) || msg.ParseUri(text, &uri) != nil || uri.Scheme != "sip" || uri.Host == "" {
 		return nil, fmt.Errorf("%q is no sip: URI", text)
@@ -175,9 +175,18 @@ func (c *outgoing) aim(text, to string) (*msg.Uri, error) {
 	if c.transport, err = c.agent.transport(t); err != nil {
 		return nil, fmt.Errorf("%q: %w", text, err)
 	}
-	if c.to = to; to == "" {
-		c.to = hostPort(&uri, c.transport)
+	if c.to = to; to != "" {
+		return &uri, nil
 	}
+	address := uri.Host
+	if uri.Port != 0 {
+		address += ":" + strconv.Itoa(uri.Port)
+	}
+	places, err := c.agent.Locate(ctx, address, c.transport)
+	if err != nil {
+		return nil, err
+	}
+	c.to = places[0]
 	return &uri, nil
 }
 
@@ -197,7 +206,7 @@ func hostPort(uri *msg.Uri, transport string) string {
 
 // attempt sends the INVITE and returns its final response.
 func (c *outgoing) attempt(ctx context.Context) (*msg.Response, error) {
-	x, err := c.agent.exchange(c.req, c.progress, c.again)
+	x, err := c.agent.exchange(ctx, c.req, c.progress, c.again)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +248,7 @@ func (c *outgoing) raise(res *msg.Response) bool {
 }
 
 // redirect sends the call on to the best place that a 3xx names and that is allowed (RFC 3261 section 8.1.3.4).
-func (c *outgoing) redirect(res *msg.Response) bool {
+func (c *outgoing) redirect(ctx context.Context, res *msg.Response) bool {
 	if c.o.Redirect == nil || len(c.places) == maxRedirects {
 		return false
 	}
@@ -274,7 +283,7 @@ func (c *outgoing) redirect(res *msg.Response) bool {
 		if slices.Contains(c.places, p.uri) || p.uri == c.req.Recipient.String() || !c.o.Redirect(p.uri) {
 			continue
 		}
-		uri, err := c.aim(p.uri, "")
+		uri, err := c.aim(ctx, p.uri, "")
 		if err != nil {
 			continue
 		}
