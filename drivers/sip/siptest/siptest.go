@@ -2,12 +2,14 @@
 package siptest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,21 +50,33 @@ func networked() bool {
 // portsApart is how many ports belong to one from FreePort: SIPp takes four in a row for sound and pictures.
 const portsApart = 6
 
-// given are the ports that FreePort has returned.
-var given sync.Map
+// taken are the sockets by which this process keeps the ports that FreePort has returned: the programs that are to use
+// a port bind it only later, and tests of other packages run beside these.
+var taken sync.Map
 
 // FreePort returns a port that nothing uses now, nor those right after it, outside of what the system gives to others.
-// It returns no port twice.
+// No process gets it again while this one runs.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 200 {
 		port := 20000 + portsApart*rand.IntN(2000)
-		if _, taken := given.LoadOrStore(port, true); !taken && freeFrom(port) {
+		if take(port) && freeFrom(port) {
 			return port
 		}
 	}
 	t.Fatal("no port is free")
 	return 0
+}
+
+// take binds a port at an address of loopback that nothing else uses.
+func take(port int) bool {
+	conn, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.77:%d", port))
+	if err != nil { // also where loopback has one address only: then the process keeps apart what is its own
+		_, known := taken.LoadOrStore(port, nil)
+		return !known && !errors.Is(err, syscall.EADDRINUSE)
+	}
+	taken.Store(port, conn)
+	return true
 }
 
 func freeFrom(port int) bool {
