@@ -16,7 +16,7 @@ type guest struct {
 	ours, phone *party
 	codec       media.Codec
 	says        []int16 // at the codec's rate
-	heard       []int16 // the last half second
+	heard       []int16 // the last fifth of a second: what came before may be of a time before, as late as a busy machine makes it
 }
 
 func newGuest(t *testing.T, codec media.Codec, hz float64) *guest {
@@ -57,7 +57,7 @@ func talk(t *testing.T, frames int, tick func(), guests ...*guest) {
 			f := media.NewFrame(g.codec.SampleRate())
 			g.phone.ReadFrame(f)
 			g.heard = append(g.heard, f...)
-			g.heard = g.heard[max(0, len(g.heard)-len(f)*25):]
+			g.heard = g.heard[max(0, len(g.heard)-len(f)*10):]
 		}
 	}
 }
@@ -116,11 +116,11 @@ func TestRoom(t *testing.T) {
 	r.Mute(a.Conversation, false)
 
 	r.Leave(b.Conversation)
-	played := r.Play(media.Sound{Samples: media.Tone(1500, 600*time.Millisecond), Rate: media.Rate})
-	talk(t, 28, func() { r.Tick(); b.Tick() }, a, b, c)
+	played := r.Play(media.Sound{Samples: media.Tone(1500, 900*time.Millisecond), Rate: media.Rate})
+	talk(t, 40, func() { r.Tick(); b.Tick() }, a, b, c)
 	a.hears(t, "a without b, with music", tones, 1000, 1500)
 	b.hears(t, "b alone", tones)
-	talk(t, 5, func() { r.Tick(); b.Tick() }, a, b, c)
+	talk(t, 10, func() { r.Tick(); b.Tick() }, a, b, c)
 	select {
 	case <-played.Done():
 	default:
