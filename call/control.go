@@ -69,6 +69,9 @@ func (c *Control) Call() *Call { return c.r.current() }
 // Done is closed when the call has ended.
 func (c *Control) Done() <-chan struct{} { return c.over }
 
+// Context ends with the call, or with whoever performs it; what ended it is its cause, or Err where that is not nil.
+func (c *Control) Context() context.Context { return c.r.life }
+
 // Err returns nil while the call lasts, and then how it ended: a [*HangupError].
 func (c *Control) Err() error { return c.endedOr(nil) }
 

@@ -122,17 +122,26 @@ func (a *appender) append(app, session string, entries []runtime.Entry) error {
 		return err
 	}
 
+	err := a.enqueue(t)
+	switch {
+	case errors.Is(err, ErrLagging):
+		a.drop(t, entries)
+	case err != nil:
+		turnBuffers.Put(buf)
+	}
+	return err
+}
+
+func (a *appender) enqueue(t turn) error {
 	a.closing.RLock()
 	defer a.closing.RUnlock()
 	if a.closed {
-		turnBuffers.Put(buf)
 		return errors.New("journal: closed")
 	}
 	select {
 	case a.queue <- t:
 		return nil
 	default:
-		a.drop(t, entries)
 		return ErrLagging
 	}
 }

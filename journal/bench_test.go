@@ -207,3 +207,18 @@ func BenchmarkOpen(b *testing.B) {
 		reopen(func(*journal.Journal) {})
 	}
 }
+
+// BenchmarkUnderway is what a call of the engine costs more because it is known to be under way: its beginning, answer and
+// end.
+func BenchmarkUnderway(b *testing.B) {
+	j := open(b, journal.Options{})
+	u := j.Underway()
+	perOp(b, b.N, func() {
+		for i := range b.N {
+			id := fmt.Sprintf("01234567-89ab-cdef-%d", i)
+			u.Began(carriedCall(id))
+			u.Event(legEvent(id, call.LegA, id, call.StatusAnswered, time.Second))
+			u.Ended(legRecord(id, call.LegA, id))
+		}
+	})
+}

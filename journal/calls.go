@@ -20,6 +20,8 @@ type CallSummary struct {
 	Started  time.Time `json:"started"`
 	Last     time.Time `json:"last"`
 	LastKind string    `json:"last_kind"`
+	// Ended is when the call ended, where that is known otherwise than by the end of its session: zero for most calls.
+	Ended time.Time `json:"ended,omitzero"`
 	// Entries counts its entries, Faults those of them that are faults.
 	Entries uint64 `json:"entries"`
 	Faults  int    `json:"faults,omitempty"`
@@ -98,8 +100,11 @@ func (r *recentCalls) insert(name callName, started time.Time) *CallSummary {
 
 func (s *CallSummary) take(entries []runtime.Entry) {
 	for i := range entries {
-		if entries[i].Kind == "fault" {
+		switch e := &entries[i]; {
+		case e.Kind == "fault":
 			s.Faults++
+		case e.Kind == "end" && e.Seq == 0:
+			s.Ended = e.Time
 		}
 	}
 	last := &entries[len(entries)-1]
@@ -211,8 +216,11 @@ func (r *recentCalls) merge(earlier map[callName]*CallSummary, order []callName)
 		if before == nil {
 			before = r.insert(name, now.Started)
 		}
-		entries, faults, started := before.Entries, before.Faults, before.Started
+		entries, faults, started, ended := before.Entries, before.Faults, before.Started, before.Ended
 		*before = *now
+		if before.Ended.IsZero() {
+			before.Ended = ended
+		}
 		before.Started = started
 		before.Entries += entries
 		before.Faults += faults

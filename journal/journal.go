@@ -58,6 +58,9 @@ type Options struct {
 	// InboxMaxBytes bounds what waits for delivery on disk (default 1 GiB): beyond, accepting fails with
 	// call.ErrInboxFull.
 	InboxMaxBytes int64
+	// UnderwayEvery is how often the calls under way are noted (default 10 s): as exactly is known afterwards when a
+	// process ended that was killed.
+	UnderwayEvery time.Duration
 }
 
 func (o *Options) setDefaults() error {
@@ -86,6 +89,7 @@ func (o *Options) setDefaults() error {
 	orElse(&o.SyncInterval, 10*time.Second)
 	orElse(&o.Inbox.Remember, 72*time.Hour)
 	orElse(&o.InboxMaxBytes, 1<<30)
+	orElse(&o.UnderwayEvery, 10*time.Second)
 	return nil
 }
 
@@ -107,6 +111,7 @@ type Journal struct {
 	append   *appender
 	recent   *recentCalls
 	inbox    *Inbox
+	underway *Underway
 	kv       *KV
 	versions *Versions
 	losses   []string
@@ -154,7 +159,7 @@ func (j *Journal) open(ctx context.Context) (err error) {
 		return fmt.Errorf("open journal: %w", err)
 	}
 	if err := j.ensure(ctx, jetstream.StreamConfig{
-		Name: streamCalls, Subjects: []string{"call.*.*"},
+		Name: streamCalls, Subjects: []string{"call.*.*", "alias.*.*"},
 		MaxAge: j.opts.MaxAge, MaxBytes: j.opts.MaxBytes, Discard: jetstream.DiscardOld,
 	}); err != nil {
 		return err
@@ -170,6 +175,9 @@ func (j *Journal) open(ctx context.Context) (err error) {
 		return err
 	}
 	if j.inbox, err = openInbox(ctx, j); err != nil {
+		return err
+	}
+	if j.underway, err = openUnderway(ctx, j); err != nil {
 		return err
 	}
 	return nil
@@ -229,6 +237,9 @@ func (j *Journal) connect() (err error) {
 // Inbox returns the durable call.Inbox.
 func (j *Journal) Inbox() *Inbox { return j.inbox }
 
+// Underway returns the calls that end with the process.
+func (j *Journal) Underway() *Underway { return j.underway }
+
 // KV returns the kv.Store.
 func (j *Journal) KV() *KV { return j.kv }
 
@@ -254,6 +265,9 @@ func (j *Journal) Close(ctx context.Context) error {
 	}
 	if j.inbox != nil {
 		err = errors.Join(err, j.inbox.close(ctx))
+	}
+	if j.underway != nil {
+		err = errors.Join(err, j.underway.close(ctx))
 	}
 	for _, nc := range []*nats.Conn{j.hot, j.nc} {
 		if nc != nil {

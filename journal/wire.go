@@ -16,6 +16,8 @@ const (
 	formatEntries  = 2
 	formatAccepted = 1
 	formatDone     = 1
+	formatUnderway = 1
+	formatAlias    = 1
 )
 
 var errCut = errors.New("the stored data ends too early")
@@ -162,8 +164,11 @@ func appendAccepted(dst []byte, a *call.Accepted) []byte {
 		dst = appendTime(dst, e.Time)
 		return appendString(dst, e.Raw)
 	}
-	c := a.CDR
-	dst = append(dst, kindCDR)
+	return appendCDR(append(dst, kindCDR), a.CDR)
+}
+
+// appendCDR stores a record, but for its driver.
+func appendCDR(dst []byte, c *call.CDR) []byte {
 	for _, s := range []string{c.App, c.CallID, c.LegID, c.RequestID, string(c.Leg), string(c.Direction), string(c.Status), c.From, c.To, c.ExtraParams} {
 		dst = appendString(dst, s)
 	}
@@ -172,6 +177,16 @@ func appendAccepted(dst []byte, a *call.Accepted) []byte {
 	dst = appendTime(dst, c.End)
 	dst = binary.AppendUvarint(dst, uint64(c.Duration))
 	return appendString(dst, c.Raw)
+}
+
+func (r *reader) cdr() *call.CDR {
+	return &call.CDR{
+		App: r.string(), CallID: r.string(), LegID: r.string(), RequestID: r.string(),
+		Leg: call.Leg(r.string()), Direction: call.Direction(r.string()), Status: call.Status(r.string()),
+		From: r.string(), To: r.string(), ExtraParams: r.string(),
+		Start: r.time(), Answer: r.time(), End: r.time(),
+		Duration: time.Duration(r.uint()), Raw: r.bytes(),
+	}
 }
 
 func (r *reader) accepted() *call.Accepted {
@@ -192,13 +207,7 @@ func (r *reader) accepted() *call.Accepted {
 			Time: r.time(), Raw: r.bytes(),
 		}
 	case kindCDR:
-		a.CDR = &call.CDR{
-			App: r.string(), CallID: r.string(), LegID: r.string(), RequestID: r.string(),
-			Leg: call.Leg(r.string()), Direction: call.Direction(r.string()), Status: call.Status(r.string()),
-			From: r.string(), To: r.string(), ExtraParams: r.string(),
-			Start: r.time(), Answer: r.time(), End: r.time(),
-			Duration: time.Duration(r.uint()), Raw: r.bytes(),
-		}
+		a.CDR = r.cdr()
 	default:
 		if r.err == nil {
 			r.err = fmt.Errorf("an accepted record has the kind %d, which this piopiyd does not know", kind)
@@ -241,4 +250,56 @@ func decodeDone(data []byte) (keys []call.DeliveryKey, err error) {
 		keys = append(keys, k)
 	}
 	return keys, r.err
+}
+
+const (
+	kindLeg     = 1 // a leg stands so
+	kindLegOver = 2
+	kindAlive   = 3
+)
+
+// appendLeg stores how a leg under way stands, appendLegOver that it has ended, appendAlive that the process is there.
+func appendLeg(dst []byte, now time.Time, c *call.CDR) []byte {
+	return appendCDR(appendString(appendTime(append(dst, kindLeg), now), c.Driver), c)
+}
+
+func appendLegOver(dst []byte, now time.Time, name callName, which call.Leg, id string) []byte {
+	dst = appendTime(append(dst, kindLegOver), now)
+	for _, s := range []string{name.app, name.call, string(which), id} {
+		dst = appendString(dst, s)
+	}
+	return dst
+}
+
+func appendAlive(dst []byte, now time.Time) []byte { return appendTime(append(dst, kindAlive), now) }
+
+// decodeUnderway tells a trace what one message of its process holds.
+func decodeUnderway(data []byte, t *trace) error {
+	r := &reader{buf: data}
+	if f := r.byte(); r.err == nil && f != formatUnderway {
+		return fmt.Errorf("the calls under way are stored in format %d, which this piopiyd does not know", f)
+	}
+	for r.err == nil && len(r.buf) > 0 {
+		kind, now := r.byte(), r.time()
+		switch kind {
+		case kindLeg:
+			driver := r.string()
+			c := r.cdr()
+			if c.Driver = driver; r.err == nil {
+				t.leg(c)
+			}
+		case kindLegOver:
+			name, which, id := callName{r.string(), r.string()}, call.Leg(r.string()), r.string()
+			if r.err == nil {
+				t.over(name, which, id)
+			}
+		case kindAlive:
+		default:
+			return fmt.Errorf("a note about calls under way has the kind %d, which this piopiyd does not know", kind)
+		}
+		if r.err == nil {
+			t.at(now)
+		}
+	}
+	return r.err
 }

@@ -81,3 +81,30 @@ func FuzzToken(f *testing.F) {
 		_, _ = untoken(id) // any input ends in a string or an error, without a panic
 	})
 }
+
+func FuzzUnderway(f *testing.F) {
+	at := time.Date(2026, 3, 14, 12, 0, 0, 5, time.UTC)
+	leg := &call.CDR{App: "a", Driver: "sip", CallID: "c", LegID: "l", Leg: call.LegB, Start: at}
+	f.Add(appendAlive([]byte{formatUnderway}, at))
+	f.Add(appendLegOver(appendLeg([]byte{formatUnderway}, at, leg), at, callName{"a", "c"}, call.LegB, "l"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		once := &trace{calls: map[callName][]*call.CDR{}}
+		if decodeUnderway(data, once) != nil {
+			return
+		}
+		stored, want := []byte{formatUnderway}, 0
+		for _, legs := range once.calls {
+			for _, leg := range legs {
+				stored = appendLeg(stored, once.alive, leg)
+				want++
+			}
+		}
+		again := &trace{calls: map[callName][]*call.CDR{}}
+		if err := decodeUnderway(stored, again); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(once.calls, again.calls); d != "" {
+			t.Errorf("of %d legs (-once +again):\n%s", want, d)
+		}
+	})
+}

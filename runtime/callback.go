@@ -145,10 +145,13 @@ func (cb *callback) limit() {
 			if cb.isDone || cb.long {
 				return nil
 			}
-			return cb.fail(&Fault{Kind: FaultTimeout, Message: fmt.Sprintf("%s did not finish within %s", cb.label, s.rt.limits.Callback)})
+			return cb.fail(&Fault{Kind: FaultTimeout, Message: cb.tooSlow() + s.rt.limits.Callback.String()})
 		})
 	})
 }
+
+// tooSlow is how the fault of a callback that did not settle in time begins.
+func (cb *callback) tooSlow() string { return cb.label + " did not finish within " }
 
 // check is for the two natives above: what they return can only be fatal, and no script may catch it.
 func check(err error) {

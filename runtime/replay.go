@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Player begins what inputs of a journal tell of.
@@ -280,6 +281,7 @@ func (p *replay) feed(ctx context.Context, play Player, e Entry) error {
 			return err
 		default:
 		}
+	case p.shown == nil && p.timesOut(e):
 	case p.shown == nil:
 		return p.located(&Difference{Recorded: &e})
 	case e.Op != 0 && !p.seen[e.Op]:
@@ -288,6 +290,25 @@ func (p *replay) feed(ctx context.Context, play Player, e Entry) error {
 		p.ended[e.Op] = e.Outcome // of what has not been asked for, or not yet
 	}
 	return nil
+}
+
+// timesOut ends the callback that an entry says was too slow: time does not run out in a replay by itself, since whoever
+// was slow then may not be now. It reports whether there is one, and which one is certain.
+func (p *replay) timesOut(e Entry) bool {
+	fault := &Fault{}
+	if e.Kind != "fault" || json.Unmarshal(e.Data, fault) != nil || fault.Kind != FaultTimeout || fault.fatal() {
+		return false
+	}
+	s := p.s
+	var slow []*callback
+	s.mu.Lock()
+	for cb := range s.waiting {
+		if !cb.isDone && !cb.long && strings.HasPrefix(fault.Message, cb.tooSlow()) {
+			slow = append(slow, cb)
+		}
+	}
+	s.mu.Unlock()
+	return len(slow) == 1 && s.Post(func() error { return slow[0].fail(fault) })
 }
 
 // drain runs the session until it rests, and lets what has settled be seen by whoever called.

@@ -46,6 +46,8 @@ type Options struct {
 	// hibernated; nothing when there is none. An error that is runtime.ErrNoRecording says that it is damaged and the call
 	// lost; after others it is asked again. nil: calls of the driver cloud do not survive a restart.
 	Recall func(ctx context.Context, app, id string) ([]runtime.Entry, error)
+	// Names keeps the further ids of calls that Recall may be asked about; nil: after a restart they are known by their own.
+	Names Names
 	// RecallAnswers is for how long after a restart the platform may ask again what to do with a call that had begun
 	// before: until then Recall is asked about every call. 0: it never is about calls that seem new.
 	RecallAnswers time.Duration
@@ -300,6 +302,7 @@ func (h *Handler) find(app string, ids ...string) *conversation {
 			if _, known := h.calls[k]; alias != "" && !known {
 				h.calls[k] = conv
 				conv.names = append(conv.names, k)
+				h.alias(conv, alias)
 			}
 		}
 		return conv

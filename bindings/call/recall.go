@@ -2,7 +2,6 @@ package call
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +54,14 @@ func (h *Handler) known(ctx context.Context, app string, ids ...string) (*conver
 		if id == "" || slices.Contains(ids[:i], id) { // leg a goes by the call's own id, mostly
 			continue
 		}
-		if conv, err := h.recall(ctx, key{app, id}); err != nil || conv != nil {
+		conv, err := h.recall(ctx, key{app, id})
+		if err == nil && conv == nil {
+			conv, err = h.recallAlias(ctx, app, id)
+		}
+		if conv != nil {
+			h.find(app, append([]string{conv.call.ID}, ids...)...) // which notes what else it is called
+		}
+		if err != nil || conv != nil {
 			return conv, err
 		}
 	}
@@ -175,18 +181,23 @@ func (h *Handler) rebuild(ctx context.Context, k key) (*conversation, error) {
 		return nil, nil
 	}
 	c, err := firstCall(rec)
-	if err != nil || c == nil || c.Driver != hostedDriver {
+	if err != nil || c == nil {
 		return nil, err
 	}
-	conv := &conversation{handler: h, call: c, names: []key{k}, again: true}
-	cfg := conv.config()
-	if cfg.Version, err = app.Version(ctx, rec.Version); err != nil {
+	version, err := app.Version(ctx, rec.Version)
+	if c.Driver != hostedDriver {
+		return h.aftermath(c, version, err)
+	}
+	if err != nil {
 		err = fmt.Errorf("version %.12s, which the call began with: %w", rec.Version, err)
 		if !errors.Is(err, runtime.ErrNoVersion) {
 			err = notNow(err)
 		}
 		return nil, err
 	}
+	conv := &conversation{handler: h, call: c, names: []key{k}, again: true}
+	cfg := conv.config()
+	cfg.Version = version
 	began := time.Now()
 	if conv.session, err = app.Rebuild(cfg, rec); err != nil {
 		if errors.Is(err, runtime.ErrBusy) || errors.Is(err, runtime.ErrClosed) {
@@ -203,6 +214,19 @@ func (h *Handler) rebuild(ctx context.Context, k key) (*conversation, error) {
 	conv.again = false
 	h.log.Info("a call goes on from its journal", "app", k.app, "call", k.id, "steps", len(rec.Entries), "took", time.Since(began).Round(time.Microsecond).String())
 	return conv, nil
+}
+
+// aftermath begins a conversation for what is still reported of a call that ended with its process: on the version that the
+// call ran, as long as that can be had; without is why it cannot.
+func (h *Handler) aftermath(c *call.Call, version *runtime.Version, without error) (*conversation, error) {
+	if without != nil && !errors.Is(without, runtime.ErrNoVersion) {
+		return nil, notNow(without)
+	}
+	conv, err := h.begin(c, version, false)
+	if errors.Is(err, runtime.ErrBusy) || errors.Is(err, runtime.ErrClosed) {
+		err = notNow(err)
+	}
+	return conv, err
 }
 
 // unfinished returns what an app's script recorded of a call that goes on, or nil.
@@ -249,34 +273,6 @@ func (h *Handler) wakeIn(s *sleeper, d time.Duration) {
 func fellAsleep(conv *conversation, err error) bool {
 	var fault *runtime.Fault
 	return err != nil && conv.slept.Load() && errors.As(err, &fault) && fault.Kind == runtime.FaultClosed
-}
-
-// told is a report that a conversation was told of before it was rebuilt.
-type told struct {
-	done chan struct{}
-	err  error
-}
-
-func (t *told) outcome(ctx context.Context) error {
-	select {
-	case <-t.done:
-		return t.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// toldBefore returns what came of a report that the journal has already; nil for all others. Few conversations have been
-// rebuilt, so the rest pay for no hash.
-func (conv *conversation) toldBefore(kind string, raw []byte) *told {
-	if conv.again || len(conv.told) == 0 {
-		return nil
-	}
-	return conv.told[reportKey(kind, raw)]
-}
-
-func reportKey(kind string, raw []byte) [sha256.Size]byte {
-	return sha256.Sum256(append([]byte(kind), raw...))
 }
 
 // player plays the inputs of a call's journal to its conversation.
@@ -342,19 +338,6 @@ func (p *player) Play(ctx context.Context, e runtime.Entry) (err error) {
 		conv.fail(err)
 	}
 	return nil
-}
-
-// tells notes that the conversation is told of a report, and what came of it.
-func (conv *conversation) tells(kind string, raw []byte) func(*error) {
-	if conv.told == nil {
-		conv.told = map[[sha256.Size]byte]*told{}
-	}
-	t := &told{done: make(chan struct{})}
-	conv.told[reportKey(kind, raw)] = t
-	return func(err *error) {
-		t.err = *err
-		close(t.done)
-	}
 }
 
 func isClosed(err error) bool {

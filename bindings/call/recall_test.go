@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/piopiy/piopiyd/bindings"
@@ -369,6 +370,89 @@ func TestAReportThatTheJournalHasIsNotToldAgain(t *testing.T) {
 	d = lasting(t, d.kill(before), script)
 	d.happens(call.LegA, "c1", call.StatusAnswered, time.Time{})
 	wrote(t, d.goOn(first, "1"), `[{"action":"speak","text":"events 1"},{"action":"hangup"}]`)
+}
+
+// What is still reported of a call that ended with its process is told to the version that the call ran, while it can be
+// had.
+func TestTheAftermathOfACall(t *testing.T) {
+	script := func(version string) string {
+		return `let n = 0
+		exports.answer = () => { n++; return [{ action: 'speak', text: 'hi' }] }
+		exports.event = e => console.log('` + version + ` hears', e.status, n)
+		exports.cdr = (r, call) => console.log('` + version + ` hears the record', r.status, call.from, n)`
+	}
+	before := &past{}
+	d := lasting(t, before, script("the first"))
+	c := *cloudCall("c1")
+	c.Driver = "sip"
+	if _, err := d.handler.Answer(t.Context(), &c); err != nil {
+		t.Fatal(err)
+	}
+	after := d.kill(before)
+	for name, tt := range map[string]struct {
+		scripts []string
+		want    string
+	}{
+		"the version is there": {[]string{script("the first"), script("the second")}, "the first"},
+		"it is gone":           {[]string{script("the second")}, "the second"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := lasting(t, after, tt.scripts...)
+			d.happens(call.LegA, "c1", call.StatusHangup, time.Time{})
+			r := &call.CDR{App: "app", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, From: c.From, Raw: json.RawMessage(`{}`)}
+			if err := d.handler.CDR(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			got := d.logged("c1")
+			for _, want := range []string{tt.want + ` hears hangup 0"`, tt.want + " hears the record answered " + c.From + ` 0"`} {
+				if strings.Count(got, want) != 1 {
+					t.Errorf("logged is %s, want %s", got, want)
+				}
+			}
+			d.over()
+		})
+	}
+}
+
+// A callback that took too long has failed in the rebuilt call as well, at the same time, and the call goes on. The event is
+// told again when it comes again, as it would have been.
+func TestACallbackThatTookTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		script := `let heard = []
+		exports.answer = async call => { await call.gather({ say: 'press' }); await call.say('heard ' + heard) }
+		exports.event = async e => {
+			heard.push(e.status)
+			if (heard.length < 3) await new Promise(done => setTimeout(done, 60_000))
+			heard.push('done')
+		}
+		exports.cdr = () => {}`
+		before := &past{}
+		d := lasting(t, before, script)
+		first := d.begin()
+		e := &call.Event{App: "app", Driver: "cloud", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
+		tooSlow := func(d *desk) {
+			t.Helper()
+			if err := d.handler.Event(t.Context(), e); err == nil || !strings.Contains(err.Error(), "event did not finish within 10s") {
+				t.Fatalf("the event: %v", err)
+			}
+		}
+		tooSlow(d)
+		time.Sleep(time.Second)
+		after := d.kill(before)
+		d.settle()
+
+		d = lasting(t, after, script)
+		tooSlow(d) // told again, and too slow again
+		after = d.kill(after)
+		d.settle()
+
+		d = lasting(t, after, script)
+		if err := d.handler.Event(t.Context(), e); err != nil {
+			t.Error(err)
+		}
+		wrote(t, d.goOn(first, "1"), `[{"action":"speak","text":"heard answered,answered,answered,done"},{"action":"hangup"}]`)
+		d.settle()
+	})
 }
 
 // While the journal cannot be read a call cannot go on; it is not lost for that, and nothing begins anew in its place.

@@ -48,6 +48,7 @@ type Daemon struct {
 	noSIP   string            // why not
 	live    call.Live         // its calls
 	records *records          // of ended calls
+	reports call.Inbox        // takes the engine's events and CDRs
 
 	endpoints *endpoints // nil where SIP is not served
 	sipDone   bool       // Serve has closed it
@@ -70,8 +71,9 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 	}
 	d.records = newRecords(d.journal.KV(), cfg.Journal.MaxAge, log)
 	inbox := recordedInbox{d.journal.Inbox(), d.records}
+	d.reports = inbox
 	decides := handlerOptions(cfg, d.runtime, &d.live, log)
-	if decides.Recall = d.journal.Recall; d.journal.Began() {
+	if decides.Recall, decides.Names = d.journal.Recall, d.journal; d.journal.Began() {
 		decides.RecallAnswers = askedAgain
 	}
 	d.handler = bindcall.NewHandler(decides)
@@ -106,6 +108,12 @@ func startDaemon(ctx context.Context, cfg config.Config, scripts func(context.Co
 	if err := scripts(background, d.runtime); err != nil && len(d.runtime.Apps()) == 0 {
 		_ = d.Close(ctx)
 		return nil, err
+	}
+	lost := lostCalls{d.journal, d.reports, log}
+	if cfg.Journal.NATSURL == "" {
+		lost.end(ctx)
+	} else { // another process of this node may still be about to end
+		d.background.Go(func() { lost.end(background) })
 	}
 	d.background.Go(func() {
 		if err := d.journal.Inbox().Deliver(background, d.calls); err != nil {
@@ -315,7 +323,7 @@ func (d *Daemon) carry(ctx context.Context) error {
 		return nil
 	}
 	d.sipDone = true
-	err := d.sip.Serve(ctx, d.calls)
+	err := d.sip.Serve(ctx, carried{d.calls, d.journal.Underway()})
 	if errors.Is(err, context.Canceled) {
 		return errors.New("SIP calls under way were ended because drain.timeout was over")
 	}

@@ -54,12 +54,13 @@ func (d *Daemon) openSIP(inbox call.Inbox) error {
 // sipOptions translates the configuration.
 func (d *Daemon) sipOptions(inbox call.Inbox) (sip.Options, error) {
 	c := d.cfg.SIP
+	d.reports = newCountedInbox(inbox, d.metrics)
 	o := sip.Options{
 		Listen: c.Listen, Advertise: c.Advertise, StrictRTP: c.StrictRTP, Codecs: c.Codecs,
 		TLSListen: c.TLS.Listen, TLSCert: c.TLS.Cert, TLSKey: c.TLS.Key, TLSRoots: c.TLS.Roots, SRTP: sip.SRTPMode(c.SRTP),
 		Users: map[string]string{}, Realm: c.Realm, KnownOnly: c.KnownOnly,
 		AllowHosts: c.AllowHosts, AllowPrefixes: allowedPrefixes(d.cfg), AppLimits: map[string]sip.AppLimit{},
-		Route: d.route, HasApp: func(app string) bool { return app == restApp || d.hasApp(app) }, AllowRefer: c.AllowRefer, Live: &d.live, Inbox: newCountedInbox(inbox, d.metrics), Asker: d.web,
+		Route: d.route, HasApp: func(app string) bool { return app == restApp || d.hasApp(app) }, AllowRefer: c.AllowRefer, Live: &d.live, Inbox: carriedInbox{d.reports, d.journal.Underway()}, Asker: d.web,
 		Fault: faultPolicy(d.cfg.Fault), Faults: faultPolicies(d.cfg), Observe: d.observe,
 		MediaDir: c.Media, RecordingsDir: filepath.Join(d.cfg.Data, "recordings"),
 		SeparateChannels: c.SeparateChannels,

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/piopiy/piopiyd/drivers/sip/siptest"
 )
 
 // survivor asks three times, and tells a web server of every answer before it goes on.
@@ -185,5 +187,63 @@ func TestCallsSurviveTheProcess(t *testing.T) {
 			}
 			t.Logf("%d calls, %d answers told of", calls, len(told))
 		})
+	}
+}
+
+// counting says at its end which events it has heard of.
+const counting = `
+let heard = []
+export async function answer(call: Call) {
+  await call.gather({ say: 'one', maxDigits: 1 })
+  await call.say('heard ' + heard)
+}
+export function event(e: CallEvent) { heard.push(e.status) }
+export function cdr() {}
+`
+
+// An event that names its call by a leg's or a request's id alone finds it after a kill -9 too, once another has named both.
+func TestACallIsKnownByItsOtherIdsAfterAKill(t *testing.T) {
+	dir := t.TempDir()
+	lay(t, dir, map[string]string{"scripts/desk/main.ts": counting})
+	var now atomic.Pointer[daemon]
+	now.Store(startSIP(t, dir))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	p := webhooks{t: t, at: &now, call: "call1"}
+	post := func(path, body string) string {
+		t.Helper()
+		reply, err := p.try(ctx, path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reply
+	}
+	told := func(want string) {
+		t.Helper()
+		siptest.Wait(t, "the script hears of "+want, func() bool {
+			d := now.Load()
+			return strings.Contains(d.get("/api/calls/call1/timeline"), `"`+want+`"`) && strings.Contains(d.get("/api/deliveries"), "[]")
+		})
+	}
+	kill := func() {
+		_ = now.Load().cmd.Process.Kill()
+		<-now.Load().ended
+		now.Store(startSIP(t, dir))
+	}
+	reply := post("/hooks/desk/answer", `{"cmiuuid":"call1","from":"15550001111","to":"15550002222"}`)
+	post("/hooks/desk/event", `{"conversation_uuid":"call1","cmiuuid":"leg1","request_id":"request1","status":"in_answered","leg":"B","time":1770000001000}`)
+	told("in_answered")
+	kill()
+	post("/hooks/desk/event", `{"cmiuuid":"leg1","status":"in_bridged","leg":"B","time":1770000002000}`)
+	told("in_bridged")
+	kill()
+	post("/hooks/desk/event", `{"cmiuuid":"request1","status":"in_ringing","leg":"B","time":1770000003000}`)
+	told("in_ringing")
+	reply = post(inputURL.FindStringSubmatch(reply)[1], `{"cmiuuid":"call1","from":"15550001111","to":"15550002222","dtmf":"1"}`)
+	if want := `[{"action":"speak","text":"heard answered,bridged,ringing"},{"action":"hangup"}]`; strings.TrimSpace(reply) != want {
+		t.Errorf("the call ends with %s, want %s", reply, want)
+	}
+	if calls := now.Load().calls(); len(calls) != 1 {
+		t.Errorf("there are the calls %+v", calls)
 	}
 }

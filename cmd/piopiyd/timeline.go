@@ -134,7 +134,7 @@ func describe(e server.Entry) string {
 			Line, Column int
 			Source       string
 		}
-		Name, Message, Reply, Action, Verb string
+		Name, Message, Reply, Action, Verb, Cause string
 	}
 	if err := json.Unmarshal(e.Data, &d); err != nil && e.Kind != "pcmo" {
 		return compact(e.Data)
@@ -157,6 +157,9 @@ func describe(e server.Entry) string {
 	case "start":
 		return "the session begins"
 	case "end":
+		if e.Seq == 0 {
+			return "the call ended: " + d.Reason + " (" + d.Cause + ")"
+		}
 		return "the session ends: " + d.Reason
 	case "verb":
 		return describeVerb(d.Verb, d.With)

@@ -120,7 +120,10 @@ func (v callsView) List(ctx context.Context, app string, limit int) ([]server.Ca
 	list := make([]server.Call, len(summaries))
 	for i, s := range summaries {
 		list[i] = server.Call{ID: s.ID, App: s.App, Version: s.Version, Started: s.Started, Faults: s.Faults}
-		if s.LastKind == "end" {
+		switch {
+		case !s.Ended.IsZero():
+			list[i].Ended = s.Ended
+		case s.LastKind == "end":
 			list[i].Ended = v.ended(s.ID, s.Last)
 		}
 	}
@@ -133,6 +136,7 @@ func (v callsView) Show(ctx context.Context, id string) (server.Call, error) {
 		return server.Call{}, callNotFound(err)
 	}
 	c := server.Call{ID: id, App: app}
+	over := false // by an end beside the sessions: those that follow only hear of it
 	for _, e := range entries {
 		if c.Started.IsZero() {
 			c.Started = e.Time
@@ -142,7 +146,9 @@ func (v callsView) Show(ctx context.Context, id string) (server.Call, error) {
 		case "fault":
 			c.Faults++
 		case "end":
-			c.Ended = v.ended(id, e.Time)
+			if beside := e.Seq == 0; beside || !over {
+				c.Ended, over = v.ended(id, e.Time), beside
+			}
 		}
 	}
 	return c, nil
