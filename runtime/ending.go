@@ -88,6 +88,7 @@ func (s *Session) finish(f *Fault) {
 		s.globals = nil
 		s.imported = nil
 		s.guard, s.rejected, s.ends, s.settled, s.values = nil, nil, nil, nil, nil
+		s.scope, s.outer = nil, nil
 		if s.letGo != nil {
 			s.letGo()
 		}

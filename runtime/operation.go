@@ -35,6 +35,9 @@ type Operation[T any] struct {
 	// Plain operations are settled with plain data, and the journal keeps that instead of T: a replay does not need
 	// Value then.
 	Plain bool
+	// Unpromised operations have no promise, which is a good part of what one that waits takes: Operate returns undefined,
+	// Value is called for what it does, and may not fail.
+	Unpromised bool
 }
 
 // maxOutcome is the largest outcome that a journal keeps, in bytes.
@@ -45,7 +48,12 @@ const maxOutcome = 128 << 10
 //
 // It panics with a RangeError, which the script sees, when too many operations are pending.
 func Operate[T any](s *Session, op Operation[T]) goja.Value {
-	promise, settle := s.Promise()
+	promise, settle := goja.Undefined(), func(func() (goja.Value, error)) {}
+	if op.Unpromised {
+		settle = s.unpromised()
+	} else {
+		promise, settle = s.Promise()
+	}
 	if s.dry {
 		return promise
 	}

@@ -31,19 +31,40 @@ func (s *Session) Deferred() (promise goja.Value, settle func(outcome func() (go
 
 // pending makes a promise that is settled in a turn of its own, which queue brings about.
 func (s *Session) pending(queue func(task func() error)) (promise goja.Value, settle func(outcome func() (goja.Value, error))) {
-	if s.ops >= s.rt.limits.Pending {
-		panic(s.NewError("RangeError", fmt.Sprintf("too many operations are pending at once (limit %d)", s.rt.limits.Pending)))
-	}
-	s.ops++
+	s.expect()
 	p, resolve, reject := s.vm.NewPromise()
+	scope := s.scope
 	return s.vm.ToValue(p), func(outcome func() (goja.Value, error)) {
 		queue(func() error {
+			defer s.enter(scope)()
 			s.ops--
 			v, err := outcome()
 			if err != nil {
 				return reject(s.ErrorValue(err))
 			}
 			return resolve(v)
+		})
+	}
+}
+
+// expect counts an operation in.
+func (s *Session) expect() {
+	if s.ops >= s.rt.limits.Pending {
+		panic(s.NewError("RangeError", fmt.Sprintf("too many operations are pending at once (limit %d)", s.rt.limits.Pending)))
+	}
+	s.ops++
+}
+
+// unpromised is Promise without a promise: nobody waits for the outcome, whose error is fatal to the session.
+func (s *Session) unpromised() (settle func(outcome func() (goja.Value, error))) {
+	s.expect()
+	scope := s.scope
+	return func(outcome func() (goja.Value, error)) {
+		s.Post(func() error {
+			defer s.enter(scope)()
+			s.ops--
+			_, err := outcome()
+			return err
 		})
 	}
 }

@@ -75,6 +75,7 @@ func (p *realmPool) giveBack(s *Session, clean bool) {
 	}
 	idle := func(*goja.Promise, goja.PromiseRejectionOperation) {}
 	r.vm.SetPromiseRejectionTracker(idle)
+	r.vm.SetAsyncContextTracker(nil)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.free) < maxRealms {

@@ -51,6 +51,8 @@ type Session struct {
 	streak    int            // timers run in a row
 	begun     uint64         // operations
 	starting  []func()       // operations that begin when this turn's entries are written
+	scope     Scope          // of what runs; nil: it belongs to the session alone
+	outer     Scope          // of what runs when a reaction of a promise is over
 
 	unrepeatable bool // what came in is not in the journal
 	hibernates   func(wake time.Time) bool

@@ -17,7 +17,7 @@ func (s *Session) AfterFunc(d time.Duration, f func() error) (cancel func()) {
 	if s.dry {
 		return func() {}
 	}
-	t := &sessionTimer{due: s.now.Add(max(d, 0)), f: f}
+	t := &sessionTimer{due: s.now.Add(max(d, 0)), f: s.scoped(f)}
 	s.timers.add(t)
 	return func() {
 		if t.index >= 0 {

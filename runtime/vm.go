@@ -58,6 +58,7 @@ func (s *Session) setVM(vm *goja.Runtime, g *guard.Guard, stop *guard.Stop) {
 	vm.SetTimeSource(func() time.Time { return s.now })
 	vm.SetRandSource(s.random.float64)
 	vm.SetPromiseRejectionTracker(s.trackRejection)
+	vm.SetAsyncContextTracker(scopes{s})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.vm, s.guard, s.stop = vm, g, stop

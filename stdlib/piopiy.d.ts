@@ -441,7 +441,7 @@ interface CallStreamOptions extends OwnStreamOptions {
   events?: boolean
 }
 
-/** The call is over: what every verb under way rejects with, and every later one. Tell it by its name, as all errors of verbs: `error.name === 'HangupError'`. */
+/** The call is over: what every verb under way rejects with, and every later one, and fetches that the hang-up aborts. Tell it by its name, as all errors of verbs: `error.name === 'HangupError'`. */
 interface HangupError extends Error {
   readonly name: 'HangupError'
   /** Who hung up; not there when a verb came only after the end. */
@@ -1074,10 +1074,14 @@ declare module 'piopiy/env' {
 //# HTTP: fetch
 // The Fetch standard. Addresses that are not public are refused unless fetch.allow names them. A whole exchange may
 // take 10 s and a body may have 5 MiB unless configured otherwise. There are no cookies. Unknown options throw.
+//
+// The hang-up aborts what answer, stream or a continuation has begun before it, also after an await or in a timer: the
+// promise, or that of the body that is being read, rejects with a HangupError. What begins later goes on, and so does what
+// event, cdr, a listener or the top of the file has begun, and what has keepalive: true.
 
 /**
  * Sends an HTTP request.
- * @throws TypeError when no answer comes; its code says why, such as ECONNREFUSED, ENOTFOUND, EBLOCKED (not public) or ETOOBIG. AbortError when the signal fires, TimeoutError after the time-out
+ * @throws TypeError when no answer comes; its code says why, such as ECONNREFUSED, ENOTFOUND, EBLOCKED (not public) or ETOOBIG. AbortError when the signal fires, TimeoutError after the time-out, HangupError when the caller hangs up
  */
 declare function fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>
 
@@ -1091,6 +1095,8 @@ interface RequestInit {
   signal?: AbortSignal | null
   /** The longest the whole exchange may take: ours, beside the standard's. */
   timeout?: Duration
+  /** Whether it outlives the hang-up (default false). Await it: the session it ends with waits some seconds for who does. */
+  keepalive?: boolean
   /** These mean something to browsers only; their values are checked and have no effect. */
   mode?: 'cors' | 'no-cors' | 'same-origin'
   credentials?: 'same-origin' | 'include' | 'omit'
@@ -1099,7 +1105,6 @@ interface RequestInit {
   referrerPolicy?: string
   priority?: 'auto' | 'high' | 'low'
   duplex?: 'half'
-  keepalive?: boolean
   /** Not available: only what means nothing is accepted. */
   integrity?: ''
   window?: null
@@ -1116,6 +1121,7 @@ declare class Request {
   readonly headers: Headers
   readonly redirect: 'follow' | 'error' | 'manual'
   readonly signal: AbortSignal
+  readonly keepalive: boolean
   readonly body: ReadableStream | null
   readonly bodyUsed: boolean
   readonly mode: string
@@ -1653,6 +1659,8 @@ declare module 'piopiy/test' {
   export function stubFetch(url: string | RegExp, reply?: StubReply | ((request: StubRequest) => StubReply | Promise<StubReply>)): FetchStub
   /** Answers the WebSockets that apps open, and the media WebSockets of streams to servers. A text stands for one URL with any query; the newest stub that fits answers. A function in place of the server answers messages. */
   export function stubWebSocket(url: string | RegExp, server?: StubServer | StubServer['message']): WebSocketStub
+  /** Has the operations of apps on a key of kv fail, as they do when the store does: with an Error whose code is ESTORE. The key of list and entries is the prefix. The newest stub that fits decides; what none fits works. */
+  export function stubKv(key: string | RegExp, options?: StubKvOptions): KvStub
   /** Changes the env of apps that are called from now on; undefined takes a value away. */
   export function setEnv(values: Record<string, string | undefined>): void
   /** Sets the clock, while no call is under way: '2026-11-23T09:00+05:30', a Date, or milliseconds since 1970. */
@@ -1661,6 +1669,24 @@ declare module 'piopiy/test' {
   export function wait(time: Duration): Promise<void>
   /** Says what a value must be. */
   export function expect(actual: unknown): Expectation
+
+  /** What fails, and how. */
+  export interface StubKvOptions {
+    /** What the store says; it stands in the error's message. */
+    error?: string
+    /** How many operations fail before kv works again (default: all). */
+    times?: number
+    /** Which operations do (default: all). */
+    on?: KvOperation | KvOperation[]
+  }
+
+  /** What apps can do with kv. */
+  export type KvOperation = 'get' | 'set' | 'delete' | 'has' | 'increment' | 'compareAndSet' | 'update' | 'list' | 'entries'
+
+  export interface KvStub {
+    /** What has failed so far. */
+    readonly failed: { readonly op: KvOperation, readonly key: string }[]
+  }
 
   export interface TestCallOptions {
     from?: string

@@ -74,6 +74,8 @@ export async function answer(call) {
   shown.StubMessage = [...new Set(socket.received.flatMap(Object.keys))]
   try { stubWebSocket('', { nonsense: 1 }) } catch (e) { shown.StubServer = /there are (.*)$/.exec(e.message)[1].split(/, | and /) }
   shown.TestEnding = Object.keys(c.ended).concat('error')
+  shown.KvStub = Object.keys(stubKv('k'))
+  try { stubKv('k', { nonsense: 1 }) } catch (e) { shown.StubKvOptions = /the options are (.*)$/.exec(e.message)[1].split(', ') }
   shown.StubRequest = Object.keys(stub.requests[0])
   try { await call('app', { nonsense: 1 }) } catch (e) { shown.TestCallOptions = /the options are (.*)$/.exec(e.message)[1].split(', ') }
   throw new Error('SHOWN' + JSON.stringify(shown))`)

@@ -96,7 +96,7 @@ var glue = goja.MustCompile("piopiy:fetch", `(function (ask, here) {
     const signal = request.signal
     signal?.throwIfAborted()
     const body = await request.text()
-    let reply = ask(request.url, request.method, [...request.headers], body, timeout, at)
+    let reply = ask(request.url, request.method, [...request.headers], body, timeout, at, request.keepalive)
     if (signal) reply = Promise.race([reply, new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))])
     reply = await reply
     if (reply.late) throw new DOMException(reply.late, 'TimeoutError')
@@ -142,8 +142,17 @@ func (in stubbedInstance) ask(a runtime.Args) goja.Value {
 		q.timeout = a.Duration(4, "the timeout")
 	}
 	in.s.Record("fetch", map[string]any{"method": q.method, "url": redacted(q.url)})
-	return in.s.Go(func(ctx context.Context) func() (goja.Value, error) {
-		reply, late, err := in.world.answerInTime(ctx, q)
+	life, scope := in.s.Context(), in.s.Scope()
+	if keepalive := a.Value(6).ToBoolean(); scope != nil && !keepalive && scope.Life() != nil {
+		life = scope.Life()
+	} else {
+		scope = nil
+	}
+	return in.s.Go(func(context.Context) func() (goja.Value, error) {
+		reply, late, err := in.world.answerInTime(life, q)
+		if err != nil && scope != nil && life.Err() != nil && scope.Err() != nil {
+			err = scope.Err() // the caller has hung up
+		}
 		return func() (goja.Value, error) {
 			switch {
 			case err != nil:

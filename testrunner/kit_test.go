@@ -53,7 +53,7 @@ func options(t testing.TB, files map[string]string) testrunner.Options {
 // play runs the body of one test against an app and returns what became of it.
 func play(t testing.TB, app, body string) testrunner.Result {
 	t.Helper()
-	source := "import { test, call, expect, stubFetch, stubWebSocket, callTo, run, setEnv, at, wait } from 'piopiy/test'; import { tone, toBase64 } from 'piopiy/audio'\ntest('it', async () => {\n" + body + "\n})\n"
+	source := "import { test, call, expect, stubFetch, stubWebSocket, stubKv, callTo, run, setEnv, at, wait } from 'piopiy/test'; import { tone, toBase64 } from 'piopiy/audio'\ntest('it', async () => {\n" + body + "\n})\n"
 	report, err := testrunner.Run(t.Context(), options(t, map[string]string{"app.ts": app, "app.test.ts": source}))
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func (nativeModule) Name() string { return "test" }
 // Provides implements runtime.Module.
 func (nativeModule) Provides() runtime.Provides {
 	return runtime.Provides{Imports: []string{nativeName}, Exports: map[string][]string{nativeName: {
-		"test", "call", "callTo", "run", "stub", "socketStub", "setEnv", "at", "wait", "later", "atEnd", "broken",
+		"test", "call", "callTo", "run", "stub", "socketStub", "stubKv", "setEnv", "at", "wait", "later", "atEnd", "broken",
 	}}}
 }
 
@@ -79,7 +79,7 @@ func (in *native) Export(_, name string) goja.Value {
 		v = function("the option within or after", b.later)
 	default:
 		v = function(name, map[string]func(runtime.Args) goja.Value{
-			"call": b.call, "callTo": b.callTo, "run": b.run, "setEnv": b.setEnv, "at": b.at, "wait": b.wait,
+			"call": b.call, "callTo": b.callTo, "run": b.run, "setEnv": b.setEnv, "stubKv": b.stubKv, "at": b.at, "wait": b.wait,
 			"atEnd": b.atEnd, "broken": b.broken,
 		}[name])
 	}

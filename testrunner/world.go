@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dop251/goja"
@@ -47,6 +48,8 @@ type world struct {
 	running bool
 	stubs   []stub
 	sockets []socketStub
+	faults  []*kvStub
+	faulty  atomic.Bool // there are some
 
 	mu         sync.Mutex
 	env        map[string]*string // nil takes a value away
@@ -165,7 +168,7 @@ func (w *world) open() error {
 	for i, m := range cfg.Modules {
 		switch m.Name() {
 		case "kv":
-			cfg.Modules[i] = kv.New(w.store)
+			cfg.Modules[i] = kv.New(stubbedStore{w.store, w})
 		case "fetch":
 			cfg.Modules[i] = stubbedFetch{m, w}
 		case "piopiy":

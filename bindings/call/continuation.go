@@ -90,7 +90,9 @@ func (conv *conversation) decide(x *exchange, next *continuation, c *call.Call, 
 }
 
 func (conv *conversation) proceed(next *continuation, c *call.Call, in call.Input) (goja.Value, error) {
-	return next.run(goja.Undefined(), conv.inputObject(c, in), conv.callObject(c))
+	return conv.conducts(func() (goja.Value, error) {
+		return next.run(goja.Undefined(), conv.inputObject(c, in), conv.callObject(c))
+	})
 }
 
 // expect lets a continuation wait for the caller's answer under a new token.

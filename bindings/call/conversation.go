@@ -48,7 +48,8 @@ type conversation struct {
 	object        goja.Value      // what the script sees as call, once it has been made
 	legs          map[string]bool // legs heard of, true once their CDR came
 	gone          bool            // leg a has ended; until then the call goes on, whatever becomes of others
-	live          *live           // once a verb was used
+	live          *live           // once a verb was used, or a callback that conducts the call
+	life          *life           // once such a callback has begun
 	listeners     []listener
 	feeds         []*feed
 	cleaned       []func() // what waits until nothing outlasts the call any more
@@ -88,7 +89,7 @@ func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.
 	conv.serving.Add(1)
 	err = conv.session.RunThen(ctx, "answer", func() (goja.Value, error) {
 		conv.brought("answer", c, nil)
-		return conv.export("answer", conv.callObject(c))
+		return conv.conducts(func() (goja.Value, error) { return conv.export("answer", conv.callObject(c)) })
 	}, func(_ *goja.Runtime, v goja.Value) error {
 		var err error
 		if ctx.Err() == nil { // somebody waits for it
@@ -157,9 +158,11 @@ func (conv *conversation) event(ctx context.Context, e *call.Event) error {
 		bare.Raw = nil
 		conv.session.RecordWith("event", e.Raw, bare)
 		conv.heard(e.LegID)
-		conv.gone = conv.gone || e.Status == call.StatusHangup && e.Leg != call.LegB
 		if h := conv.hosted; h != nil {
 			h.event(e)
+		}
+		if e.Status == call.StatusHangup && e.Leg != call.LegB {
+			conv.left()
 		}
 		if err := conv.tell(e); err != nil {
 			return nil, err
@@ -197,7 +200,9 @@ func (conv *conversation) cdr(ctx context.Context, r *call.CDR) error {
 		if h := conv.hosted; h != nil {
 			h.record(r)
 		}
-		conv.gone = conv.gone || r.Leg != call.LegB
+		if r.Leg != call.LegB {
+			conv.left()
+		}
 		deliver := func() (goja.Value, error) {
 			if !conv.session.HasExport("cdr") {
 				return goja.Undefined(), nil
@@ -310,8 +315,15 @@ func (conv *conversation) stream(ctx context.Context, c *call.Call, stream call.
 		conv.session.Record("stream", map[string]string{"state": "connected"})
 		conv.session.Unrepeatable("the script works on the call's audio, which is not recorded")
 		var socket goja.Value
-		socket, flush = conv.handler.opts.Stream(conv.session, stream)
-		return conv.export("stream", socket, conv.callObject(c))
+		var scope runtime.Scope = conv.lives()
+		if c.Driver == hostedDriver {
+			w := &watched{Stream: stream}
+			stream, scope = w, leftBehind{conv.lives(), w}
+		}
+		return conv.session.Within(scope, func() (goja.Value, error) {
+			socket, flush = conv.handler.opts.Stream(conv.session, stream)
+			return conv.export("stream", socket, conv.callObject(c))
+		})
 	}, nil)
 	if err == nil {
 		flush(ctx)
@@ -323,6 +335,7 @@ func (conv *conversation) stream(ctx context.Context, c *call.Call, stream call.
 // release lets go of what the session made: the conversation may be known for as long as nobody has reported its end.
 func (conv *conversation) release() {
 	conv.continuations, conv.spent, conv.hosted, conv.object, conv.live = nil, nil, nil, nil, nil
+	conv.life = nil
 	conv.listeners, conv.feeds, conv.cleaned = nil, nil, nil
 }
 

@@ -131,11 +131,14 @@ func (h *hosted) carry(t task) goja.Value {
 // ask implements carrier.
 func (h *hosted) ask(of task, g call.Gather, took func(call.Gathered, error)) {
 	h.s.Record("verb", of.entry())
-	t := &turn{verb: "gather", do: gathers(g)}
+	t, scope := &turn{verb: "gather", do: gathers(g)}, h.s.Scope()
 	t.end = func(err error, then func()) {
 		h.s.Next(func() error {
 			h.s.Record("verb_end", of.entry().gathered(t.got, err))
-			took(t.got, err)
+			_, _ = h.s.Within(scope, func() (goja.Value, error) { // a validator asks on behalf of whoever gathers
+				took(t.got, err)
+				return nil, nil
+			})
 			if then != nil {
 				h.after(then)
 			}
@@ -266,6 +269,7 @@ func (h *hosted) hungUp(end *call.HangupError) {
 		return
 	}
 	h.over = end
+	h.conv.hungUp(end)
 	pending := h.line
 	if h.current != nil {
 		pending = append([]*turn{h.current}, pending...)

@@ -27,7 +27,9 @@ func (conv *conversation) answerHosted(ctx context.Context, c *call.Call) (call.
 		conv.brought("answer", c, nil)
 		x = &exchange{}
 		h.call, h.open, h.first = c, x, x
-		h.run("answer", func() (goja.Value, error) { return conv.export("answer", conv.callObject(c)) })
+		h.run("answer", func() (goja.Value, error) {
+			return conv.conducts(func() (goja.Value, error) { return conv.export("answer", conv.callObject(c)) })
+		})
 		return x.value(h.s), nil
 	}, func(*goja.Runtime, goja.Value) error {
 		if over = x.err == nil && conv.hosted.root == nil && conv.exhausted(); over && conv.alone() {

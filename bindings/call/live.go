@@ -83,7 +83,7 @@ func (l *live) ask(t task, g call.Gather, took func(call.Gathered, error)) {
 	s := l.session
 	s.Prolong()
 	runtime.Operate(s, runtime.Operation[call.Gathered]{
-		Begin: "verb", End: "verb_end", Asks: t.entry(),
+		Begin: "verb", End: "verb_end", Asks: t.entry(), Unpromised: true,
 		Wait: func(begin func()) {
 			if g.Attempt > 1 {
 				l.turns.again(begin)

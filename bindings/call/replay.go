@@ -132,7 +132,7 @@ func tellsOfEnd(e runtime.Entry) bool {
 	case "cdr":
 		var told call.CDR
 		return json.Unmarshal(e.Outcome, &told) == nil && told.Leg != call.LegB
-	case "verb_end":
+	case "verb_end", "fetch", "fetch_body":
 		var told struct {
 			Error struct {
 				Name string

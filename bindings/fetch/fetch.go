@@ -32,6 +32,8 @@ type flight struct {
 	method string
 	url    string // redacted
 	began  time.Time
+	scope  runtime.Scope // with whose end it is aborted; nil: with the session's
+	ctx    context.Context
 	cancel context.CancelCauseFunc
 	forget func()     // stops watching the signal
 	reason goja.Value // what the script's signal was aborted with
@@ -60,8 +62,8 @@ func (in *instance) fetch(call goja.FunctionCall) goja.Value {
 		if body == nil && (r.method == http.MethodPost || r.method == http.MethodPut) {
 			sent.Body = []byte{} // an empty body is announced (Fetch standard, section 4.6, step 8.6)
 		}
-		ctx, cancel := context.WithCancelCause(in.s.Context())
-		f.cancel = cancel
+		ctx, cancel := context.WithCancelCause(in.life(f, r))
+		f.ctx, f.cancel = ctx, cancel
 		began := false
 		defer func() {
 			if !began { // too many operations are pending
@@ -73,9 +75,12 @@ func (in *instance) fetch(call goja.FunctionCall) goja.Value {
 			Safe: r.method == http.MethodGet || r.method == http.MethodHead || r.method == http.MethodOptions, // RFC 9110, section 9.2.1
 			Do: func(context.Context) (arrival, error) {
 				res, err := in.client.Do(ctx, sent)
+				if end := f.end(err); end != nil {
+					return arrival{}, end
+				}
 				return newArrival(res, err), nil
 			},
-			Note: func(a arrival, _ error) any { return in.noted(f, a) },
+			Note: func(a arrival, err error) any { return in.noted(f, a, err) },
 			Value: func(a arrival, err error) (goja.Value, error) {
 				if err != nil {
 					in.over(f)
@@ -93,6 +98,28 @@ func (in *instance) fetch(call goja.FunctionCall) goja.Value {
 		}
 		return promise
 	})
+}
+
+// life is the context that a fetch lives in: that of what began it while that lasts, or the session's.
+func (in *instance) life(f *flight, r *request) context.Context {
+	scope := in.s.Scope()
+	if scope == nil || r.keepalive {
+		return in.s.Context()
+	}
+	life := scope.Life()
+	if life == nil {
+		return in.s.Context()
+	}
+	f.scope = scope
+	return life
+}
+
+// end is what the exchange ended with where that was its scope's end: the caller has hung up, say. Else it is nil.
+func (f *flight) end(err error) error {
+	if err == nil || f == nil || f.scope == nil || f.ctx.Err() == nil || errors.Is(context.Cause(f.ctx), errAborted) {
+		return nil
+	}
+	return f.scope.Err()
 }
 
 // fetched is the journal's entry for a fetch. It holds neither headers nor bodies, nor values of the query.
@@ -150,9 +177,12 @@ func newArrival(res *outbound.Response, err error) arrival {
 }
 
 // noted is the journal's entry for an arrival.
-func (in *instance) noted(f *flight, a arrival) fetched {
+func (in *instance) noted(f *flight, a arrival, err error) fetched {
 	entry := fetched{N: f.n, Method: f.method, URL: f.url, Milli: in.since(f)}
 	switch {
+	case err != nil:
+		entry.Error = word(err)
+		return entry
 	case f.reason != nil:
 		entry.Error = aborted
 		return entry
@@ -217,12 +247,14 @@ func (lost) Read([]byte) (int, error) {
 func (lost) Close() error { return nil }
 
 // read is the journal's entry for a body, or a piece of one, that came after its headers. n counts the bytes so far.
-func (in *instance) read(f *flight, n int64, failure *failure) any {
+func (in *instance) read(f *flight, n int64, failure *failure, err error) any {
 	if f == nil {
 		return nil
 	}
 	entry := fetched{N: f.n, Milli: in.since(f), Bytes: &n}
 	switch {
+	case err != nil:
+		entry.Error = word(err)
 	case f.reason != nil:
 		entry.Error = aborted
 	case failure != nil:
@@ -257,6 +289,15 @@ type failure struct {
 
 // aborted is the journal's word for what a script's signal ended.
 const aborted = "aborted"
+
+// word names in the journal an error that is not the exchange's own: the end of a call, or of the daemon.
+func word(err error) string {
+	var known *runtime.ScriptError
+	if errors.As(err, &known) {
+		return known.Name
+	}
+	return "failed"
+}
 
 func failed(err error) *failure {
 	var known *outbound.Error

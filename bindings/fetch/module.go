@@ -6,7 +6,8 @@
 //	const customer = await res.json()
 //
 // The work is done by [outbound.Client]: addresses that are not public are refused, bodies and times are bounded.
-// A fetch belongs to its session and ends with it. Where the standard would be silent about a mistake, this
+// A fetch belongs to what began it: to the scope of that, such as a call (see [runtime.Scope]), unless it has keepalive, or
+// else to the session. It ends with it. Where the standard would be silent about a mistake, this
 // package is not: unknown options, and bodies that are plain objects, throw a TypeError. Options that mean nothing
 // outside a browser (mode, credentials, cache, …) are checked and have no effect. There are no cookies.
 package fetch

@@ -183,7 +183,7 @@ func stalled(t *testing.T) (h http.HandlerFunc, arrived, left chan string) {
 }
 
 func TestAbort(t *testing.T) {
-	h, _, left := stalled(t)
+	h, arrived, left := stalled(t)
 	s := serve(t, h)
 	k := newKit(t, outbound.Options{})
 	for script, want := range map[string]string{
@@ -204,8 +204,10 @@ func TestAbort(t *testing.T) {
 		if got != want {
 			t.Errorf("%s\n got %s\nwant %s", script, got, want)
 		}
-		if !strings.Contains(script, "AbortSignal.abort") && !strings.Contains(script, "c.abort(); await p") {
+		select {
+		case <-arrived:
 			<-left // the connection is gone as well
+		default: // it was aborted before the server knew of it
 		}
 	}
 }
@@ -306,21 +308,25 @@ func TestJournal(t *testing.T) {
 	var got []string
 	for _, e := range k.Journal.Entries(t.Name()) {
 		all.Write(e.Data)
-		if e.Kind == "fetch" || e.Kind == "fetch_body" {
+		if e.Kind == "fetch" {
 			text := strings.ReplaceAll(string(e.Data), s.URL, "BASE")
+			text = strings.Replace(text, `,"bytes":11`, "", 1) // a body that takes its time has an entry of its own
 			before, after, _ := strings.Cut(text, `"ms":`)
 			got = append(got, e.Kind+" "+before+strings.TrimLeft(after, "0123456789"))
 		}
 	}
 	want := []string{
-		`fetch {"n":1,"method":"POST","url":"BASE/a?token=…","status":200,,"bytes":11}`,
-		`fetch {"n":2,"method":"GET","url":"BASE/moved","status":200,,"bytes":11,"redirected":"BASE/?s3cret=…"}`,
+		`fetch {"n":1,"method":"POST","url":"BASE/a?token=…","status":200,}`,
+		`fetch {"n":2,"method":"GET","url":"BASE/moved","status":200,,"redirected":"BASE/?s3cret=…"}`,
 		`fetch {"n":3,"method":"GET","url":"http://127.0.0.1:1/?…",,"error":"ECONNREFUSED"}`,
 		`fetch {"n":4,"method":"GET","url":"BASE/late","status":201,}`,
-		`fetch {"n":5,"method":"GET","url":"BASE/x","status":200,,"bytes":11}`,
+		`fetch {"n":5,"method":"GET","url":"BASE/x","status":200,}`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if !strings.Contains(all.String(), `"bytes":11`) {
+		t.Error("the journal does not say how long the first body was: " + all.String())
 	}
 	if strings.Contains(strings.ReplaceAll(all.String(), "?s3cret=…", ""), "s3cret") {
 		t.Error("the journal holds a secret: " + all.String())

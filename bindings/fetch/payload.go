@@ -75,9 +75,12 @@ func (in *instance) consume(p *payload, where string, convert func(data []byte, 
 		Begin: "fetch_body_begin", End: "fetch_body", Asks: p.name(),
 		Do: func(context.Context) (piece, error) {
 			data, err := rest(src)
+			if end := p.flight.end(err); end != nil {
+				return piece{}, end
+			}
 			return piece{Data: data, Failure: failed(err)}, nil
 		},
-		Note: func(got piece, _ error) any { return in.read(p.flight, int64(len(got.Data)), got.Failure) },
+		Note: func(got piece, err error) any { return in.read(p.flight, int64(len(got.Data)), got.Failure, err) },
 		Value: func(got piece, err error) (goja.Value, error) {
 			in.ended(p.flight)
 			if err != nil {
@@ -134,10 +137,17 @@ func (in *instance) next(p *payload) goja.Value {
 				case <-ctx.Done():
 				}
 			}
-			return readPiece(src), nil
+			data, err := readPiece(src)
+			switch end := p.flight.end(err); {
+			case err == io.EOF:
+				return piece{End: true}, nil
+			case end != nil:
+				return piece{}, end
+			}
+			return piece{Data: data, Failure: failed(err)}, nil
 		},
-		Note: func(got piece, _ error) any {
-			return in.read(p.flight, p.read+int64(len(got.Data)), got.Failure)
+		Note: func(got piece, err error) any {
+			return in.read(p.flight, p.read+int64(len(got.Data)), got.Failure, err)
 		},
 		Value: func(got piece, err error) (goja.Value, error) {
 			p.read += int64(len(got.Data))
@@ -158,21 +168,19 @@ func (in *instance) next(p *payload) goja.Value {
 }
 
 // readPiece reads until there is something.
-func readPiece(src io.Reader) piece {
+func readPiece(src io.Reader) ([]byte, error) {
 	buf := make([]byte, chunkSize)
 	n, err := src.Read(buf)
 	for n == 0 && err == nil {
 		n, err = src.Read(buf)
 	}
 	switch {
-	case n == 0 && err == io.EOF:
-		return piece{End: true}
 	case n == 0:
-		return piece{Failure: failed(err)}
+		return nil, err
 	case n < chunkSize/2:
-		return piece{Data: bytes.Clone(buf[:n])}
+		return bytes.Clone(buf[:n]), nil
 	}
-	return piece{Data: buf[:n:n]}
+	return buf[:n:n], nil
 }
 
 // step makes an iterator's result: the end when there are no bytes.
@@ -199,7 +207,7 @@ func (in *instance) cancel(p *payload) {
 	p.from = nil
 	if p.flight.clones == 0 {
 		if !p.flight.told {
-			in.s.Record("fetch_body", in.read(p.flight, p.read, nil))
+			in.s.Record("fetch_body", in.read(p.flight, p.read, nil, nil))
 		}
 		in.ended(p.flight)
 		return

@@ -25,7 +25,9 @@ type request struct {
 	redirect string
 	signal   goja.Value // null when there is none
 	timeout  time.Duration
-	idle     map[string]string // options that have no effect here
+	// keepalive outlives what began it: a hang-up.
+	keepalive bool
+	idle      map[string]string // options that have no effect here
 }
 
 func (r *request) content() (*payload, *headers) { return r.body, r.headers }
@@ -147,6 +149,9 @@ func (in *instance) readOptions(where string, r *request, options runtime.Option
 		}
 		r.signal = v
 	}
+	if v := options.Value("keepalive"); v != nil {
+		r.keepalive = v.ToBoolean()
+	}
 	if options.Has("timeout") {
 		if r.timeout = options.Duration("timeout", 0); r.timeout == 0 {
 			r.timeout = -1 // none
@@ -191,6 +196,7 @@ func (in *instance) requestClass() *goja.Object {
 		attribute("signal", func(r *request) goja.Value {
 			return r.signal
 		}),
+		attribute("keepalive", func(r *request) goja.Value { return in.value(r.keepalive) }),
 		webidl.Member{Name: "clone", Call: func(c goja.FunctionCall) goja.Value {
 			r := webidl.Receiver[*request](s, c, "Request.clone")
 			copied := *r

@@ -216,8 +216,8 @@ func (e *entry) lasting(ttl time.Duration) {
 func (a args) run(e *entry, work func(ctx context.Context) (convert func() (goja.Value, error), err error)) goja.Value {
 	e.Op = a.op
 	return runtime.Operate(a.in.s, runtime.Operation[func() (goja.Value, error)]{
-		Begin: "kv_begin", End: "kv", Asks: *e, Do: work, Plain: true, Safe: a.op == "has" || a.op == "list" || a.op == "entries",
-		Note: e.noted,
+		Begin: "kv_begin", End: "kv", Asks: *e, Plain: true, Safe: a.op == "has" || a.op == "list" || a.op == "entries",
+		Do: func(ctx context.Context) (func() (goja.Value, error), error) { return work(doing(ctx, a.op)) }, Note: e.noted,
 		Value: func(convert func() (goja.Value, error), err error) (goja.Value, error) {
 			if err != nil {
 				return nil, a.explain(e.Key, err)

@@ -16,7 +16,7 @@ func (in *instance) get(a args) goja.Value {
 	return runtime.Operate(in.s, runtime.Operation[json.RawMessage]{
 		Begin: "kv_begin", End: "kv", Asks: entry{Op: a.op, Key: key}, Safe: true,
 		Do: func(ctx context.Context) (json.RawMessage, error) {
-			data, _, err := in.store.Get(ctx, in.s.App(), key)
+			data, _, err := in.store.Get(doing(ctx, a.op), in.s.App(), key)
 			switch {
 			case errors.Is(err, ErrNotFound):
 				return nil, nil

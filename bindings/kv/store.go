@@ -25,6 +25,20 @@ type Store interface {
 	List(ctx context.Context, app, prefix, after string, limit int) (keys []string, err error)
 }
 
+// Operation returns which operation of a script a Store works for, such as "update"; "" where it is no script's.
+func Operation(ctx context.Context) string {
+	op, _ := ctx.Value(operationKey{}).(string)
+	return op
+}
+
+// operationKey finds the operation among a context's values.
+type operationKey struct{}
+
+// doing is ctx for an operation of a script.
+func doing(ctx context.Context, op string) context.Context {
+	return context.WithValue(ctx, operationKey{}, op)
+}
+
 // Errors of a Store.
 var (
 	ErrNotFound  = errors.New("no such key")

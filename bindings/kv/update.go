@@ -58,7 +58,7 @@ func (u *update) step(name string, work func(ctx context.Context) (state, error)
 		runtime.Operate(u.in.s, runtime.Operation[state]{
 			Begin: "kv_begin", End: "kv_end", Asks: stepEntry{u.op, u.key, name}, Safe: name == "read",
 			Do: func(ctx context.Context) (state, error) {
-				now, err := work(ctx)
+				now, err := work(doing(ctx, u.op))
 				if err != nil {
 					return state{}, u.explain(u.key, err)
 				}

@@ -35,6 +35,7 @@ async function report(customer: string, confirmed: boolean) {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ customer, confirmed }),
       timeout: '3s',
+      keepalive: true, // also when the caller hangs up meanwhile
     })
     if (!reply.ok) console.error(`the shop answered ${reply.status}`)
   } catch (error) {

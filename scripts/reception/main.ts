@@ -66,7 +66,7 @@ async function send(from: string, recording: string): Promise<boolean> {
     return true
   }
   try {
-    const reply = await fetch(`${env.CRM_URL}/messages`, { method: 'POST', body: JSON.stringify({ from, recording }), timeout: '3s' })
+    const reply = await fetch(`${env.CRM_URL}/messages`, { method: 'POST', body: JSON.stringify({ from, recording }), timeout: '3s', keepalive: true })
     if (reply.ok) message = 'sent'
     else console.error(`the CRM answered ${reply.status}`)
   } catch (error) {
