@@ -18,7 +18,7 @@ func (l *line) Bridge(ctx context.Context, legID string, limit time.Duration) (c
 	delete(l.guests, legID)
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	tick := l.driver.silenceTicker()
+	tick := time.NewTicker(l.driver.silenceLook())
 	defer tick.Stop()
 	l.connect(g)
 	var ending call.Ending

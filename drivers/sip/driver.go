@@ -47,7 +47,8 @@ type Options struct {
 	Advertise string
 	// RTPLow and RTPHigh bound the UDP ports for sound (default 0, 0: the system chooses).
 	RTPLow, RTPHigh int
-	// Codecs are the codecs that are spoken, in the order they are offered: PCMU, PCMA and G722 (the default).
+	// Codecs are the codecs that are spoken, in the order they are offered, of PCMU, PCMA, G722 (the default) and OPUS. A
+	// caller's own order counts.
 	Codecs []string
 	// StrictRTP takes sound only from the address that the phone's description names. Otherwise the first source
 	// counts, which is what phones behind a NAT need.

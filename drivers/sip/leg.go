@@ -40,6 +40,7 @@ type leg struct {
 	ended   bool
 	ending  call.Ending
 	gone    chan struct{} // closed when the party has hung up or is lost
+	left    func()        // see onGone
 	leaving chan struct{} // closed when it is known who takes its place; nil while nobody is asked
 	release func()        // gives back what the leg counts for, once; nil for callers
 }
@@ -107,6 +108,15 @@ func (l *leg) onRefer(f func(context.Context, *ua.Referral)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.refer = f
+}
+
+// onGone has f called, on a goroutine of its own, when the party is gone: at once, when it is. nil ends that.
+func (l *leg) onGone(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left = f; l.ended && f != nil {
+		go f()
+	}
 }
 
 func (l *leg) referred(ctx context.Context, r *ua.Referral) {
@@ -328,6 +338,9 @@ func (l *leg) hungUp(e ua.End) {
 		l.ending = call.Ending{By: call.SidePlatform, Cause: causeNoReply, Err: e.Err}
 	}
 	close(l.gone)
+	if l.left != nil {
+		go l.left()
+	}
 }
 
 func (l *leg) how() call.Ending {

@@ -36,7 +36,7 @@ type line struct {
 
 	mu           sync.Mutex
 	leg          *leg          // leg a; of outbound calls, once it has answered
-	moved        chan struct{} // holds one when another party has become leg a
+	silence      *time.Timer   // looks whether it is silent, from its answer on
 	partner      *leg          // leg b, which hears the caller's keys instead of the script
 	movedPartner chan struct{} // holds one when another party has become the partner, or nobody
 	link         *link         // set when the partner is the first leg of another call
@@ -50,7 +50,7 @@ type line struct {
 func (d *Driver) newLine(c *call.Call) *line {
 	return &line{
 		driver: d, call: c, answered: make(chan struct{}), guests: map[string]*leg{}, pressed: make(chan struct{}, 1),
-		moved: make(chan struct{}, 1), movedPartner: make(chan struct{}, 1), began: func() {}, holding: make(chan struct{}, 1),
+		movedPartner: make(chan struct{}, 1), began: func() {}, holding: make(chan struct{}, 1),
 	}
 }
 
@@ -124,7 +124,7 @@ func (l *line) perform(h call.Handler, do func(context.Context, *call.Performer)
 		cancel(&call.HangupError{By: call.SidePlatform, Cause: call.CauseTimeLimit})
 	})
 	defer limit.Stop()
-	l.work.Go(l.watch)
+	defer l.watch()()
 	do(ctx, d.performer(h, l))
 	cancel(context.Canceled)
 	l.work.Wait()
@@ -133,57 +133,6 @@ func (l *line) perform(h call.Handler, do func(context.Context, *call.Performer)
 // stop ends the call because the driver stops.
 func (l *line) stop() {
 	l.cancel(&call.HangupError{By: call.SidePlatform, Cause: call.CauseTemporaryFailure})
-}
-
-// watch ends the call when the caller gives up before the answer, or hangs up after it, or falls silent.
-func (l *line) watch() {
-	var cancelled <-chan struct{}
-	if l.inv != nil {
-		cancelled = l.inv.Cancelled
-	}
-	select {
-	case <-cancelled:
-		select {
-		case <-l.answered: // what was cancelled is the transaction, not the call
-		default:
-			l.cancel(&call.HangupError{By: call.SideCaller, Cause: call.CauseCancelled})
-			return
-		}
-	case <-l.answered:
-	case <-l.ctx.Done():
-		return
-	}
-	tick := l.driver.silenceTicker()
-	defer tick.Stop()
-	for {
-		g := l.first()
-		select {
-		case <-g.gone:
-			if g.decided(l.ctx); l.first() != g {
-				continue
-			}
-			e := g.how()
-			if e.By == call.SideCallee { // it has come from leg b's place in another call
-				e.By = call.SideCaller
-			}
-			l.cancel(&call.HangupError{By: e.By, Cause: e.Cause})
-			return
-		case <-l.moved:
-		case <-tick.C:
-			if g.silent(time.Now()) > l.driver.opts.MediaTimeout {
-				l.driver.log.Warn("a call is ended: its phone has sent no sound", "call", l.call.ID, "for", l.driver.opts.MediaTimeout)
-				l.cancel(&call.HangupError{By: call.SidePlatform, Cause: causeNoReply})
-				return
-			}
-		case <-l.ctx.Done():
-			return
-		}
-	}
-}
-
-// silenceTicker ticks when it is time to look whether a party is silent.
-func (d *Driver) silenceTicker() *time.Ticker {
-	return time.NewTicker(max(d.opts.MediaTimeout/10, 10*time.Millisecond))
 }
 
 // ended is why the call is over, or nil.
@@ -221,6 +170,7 @@ func (l *line) Answer(ctx context.Context) error {
 	g.dialog = dialog
 	g.mu.Unlock()
 	close(l.answered)
+	l.watchCaller(g)
 	l.begin()
 	return nil
 }

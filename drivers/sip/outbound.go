@@ -149,6 +149,7 @@ func (l *outgoing) Ring(ctx context.Context, progress func()) error {
 	}
 	l.seat(g)
 	close(l.answered)
+	l.watchCaller(g)
 	l.begin()
 	return nil
 }

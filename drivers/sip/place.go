@@ -72,7 +72,7 @@ func (p place) seat(g *leg) bool {
 		g.onRefer(l.refers(g))
 		l.talk.SetCaller(g.session)
 		l.talk.Mute(false, false)
-		signal(l.moved)
+		g.onGone(func() { l.callerLeft(g) })
 	case l.partner:
 		l.partner = g
 		g.onDigit(l.answerKey)
@@ -84,6 +84,7 @@ func (p place) seat(g *leg) bool {
 	}
 	p.leg.onDigit(nil)
 	p.leg.onRefer(nil)
+	p.leg.onGone(nil)
 	return true
 }
 

@@ -61,7 +61,7 @@ var ignored = []byte{0x80, 200}
 
 func (s *speaker) say() {
 	s.packet.Sequence++
-	s.packet.Timestamp += 160
+	s.packet.Timestamp += uint32(s.Format().Codec.ClockRate() / 50)
 	s.buf = s.packet.Append(s.buf[:0])
 	s.wire.in <- s.buf
 	s.wire.in <- ignored // it is taken once the packet has been dealt with
@@ -77,6 +77,10 @@ func BenchmarkTick(b *testing.B) {
 		{"playing", []media.Codec{media.PCMU}, func(_ *testing.B, c *media.Conversation) { c.Loop(tone(500, time.Second)) }},
 		{"playing, wideband", []media.Codec{media.G722}, func(_ *testing.B, c *media.Conversation) {
 			c.Loop(media.Sound{Samples: wideTone(500, time.Second), Rate: media.WideRate})
+		}},
+		{"silent, Opus", []media.Codec{media.Opus}, func(*testing.B, *media.Conversation) {}},
+		{"playing, Opus", []media.Codec{media.Opus}, func(_ *testing.B, c *media.Conversation) {
+			c.Loop(media.Sound{Samples: voice(133, media.WideRate, time.Second), Rate: media.WideRate})
 		}},
 		{"playing and recording", []media.Codec{media.PCMU}, func(b *testing.B, c *media.Conversation) {
 			c.Loop(tone(500, time.Second))
@@ -144,12 +148,12 @@ func BenchmarkJitter(b *testing.B) {
 			var j media.Jitter
 			j.Reset(codec)
 			f := media.NewFrame(codec.SampleRate())
-			p := media.Packet{Payload: make([]byte, 160)}
+			p := media.Packet{Payload: codec.Encode(nil, voice(133, codec.SampleRate(), media.FrameTime))}
 			now := time.Unix(0, 0)
 			b.ReportAllocs()
 			for b.Loop() {
 				p.Sequence++
-				p.Timestamp += 160
+				p.Timestamp += uint32(codec.ClockRate() / 50)
 				now = now.Add(media.FrameTime)
 				j.Put(p, now)
 				j.ReadFrame(f)

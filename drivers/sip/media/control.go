@@ -3,7 +3,6 @@ package media
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
@@ -21,7 +20,7 @@ type control struct {
 	name       string // our CNAME
 	own        *net.UDPConn
 	opened     bool
-	done       chan struct{}
+	leave      func()         // ends that somebody waits at own
 	peer       netip.AddrPort // where the party's reports come from; not valid before
 	sent       int
 	saidBefore uint64 // packets of ours when the last report was written
@@ -79,30 +78,21 @@ func (c *control) open(s *Session) bool {
 	if err != nil {
 		return false // somebody else has the port: the call does without
 	}
-	c.own, c.done = conn, make(chan struct{})
-	go c.receive(s, conn)
+	if c.leave, err = reports.attend(conn, func(data []byte, from netip.AddrPort) { s.takeRTCP(data, from, false) }); err != nil {
+		_ = conn.Close()
+		return false
+	}
+	c.own = conn
 	return true
 }
 
-func (c *control) receive(s *Session, conn *net.UDPConn) {
-	defer close(c.done)
-	buf := make([]byte, 1500)
-	for {
-		n, from, err := conn.ReadFromUDPAddrPort(buf)
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			continue
-		}
-		s.takeRTCP(buf[:n], netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), false)
-	}
-}
+// reports are the sockets of all sessions.
+var reports attendants
 
 func (c *control) close() {
 	if c.own != nil {
+		c.leave()
 		_ = c.own.Close()
-		<-c.done
 	}
 }
 
@@ -111,7 +101,7 @@ func (c *control) send(s *Session, to netip.AddrPort, bye bool) {
 	now := time.Now()
 	var blocks []rtcp.ReceptionReport
 	if c.begun {
-		b := c.block(s.ssrc, s.jitter.Stats().Jitter)
+		b := c.block(s.ssrc, s.jitter.Stats().Jitter, s.format.Codec.ClockRate())
 		if c.last != 0 {
 			b.LastSenderReport, b.Delay = middle(c.last), shortTime(now.Sub(c.lastAt))
 		}
@@ -215,7 +205,7 @@ func (c *control) take(s *Session, r Report, now time.Time) {
 			continue
 		}
 		c.reports++
-		c.remoteJitter = time.Duration(b.Jitter) * time.Second / Rate
+		c.remoteJitter = time.Duration(b.Jitter) * time.Second / time.Duration(s.format.Codec.ClockRate())
 		if sent := s.sent.Load(); sent > 0 {
 			c.remoteLoss = min(float64(max(b.Lost, 0))/float64(sent), 1)
 		}

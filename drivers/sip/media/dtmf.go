@@ -17,7 +17,7 @@ type Event struct {
 	End bool
 	// Volume is in -dBm0, 0 to 63.
 	Volume uint8
-	// Duration is how long the key has been down, in samples.
+	// Duration is how long the key has been down, in units of the RTP clock.
 	Duration uint16
 }
 
@@ -92,6 +92,14 @@ const (
 	keyVolume  = 10
 )
 
+// eventClock is the rate of the clock of telephone events in Hz.
+func (f Format) eventClock() int {
+	if f.EventClock > 0 {
+		return f.EventClock
+	}
+	return f.Codec.ClockRate()
+}
+
 // eventSender sends keys, one packet per tick.
 type eventSender struct {
 	queue []uint8
@@ -100,8 +108,9 @@ type eventSender struct {
 }
 
 // next returns what to send in this tick instead of sound: the event, its timestamp and whether the packet begins
-// a press; ok is false when no key is to be sent. final says to send the packet thrice.
-func (s *eventSender) next(timestamp uint32) (e Event, start uint32, first, final, ok bool) {
+// a press; ok is false when no key is to be sent. final says to send the packet thrice. step is a tick in units of the
+// events' clock.
+func (s *eventSender) next(timestamp uint32, step int) (e Event, start uint32, first, final, ok bool) {
 	if len(s.queue) == 0 {
 		return e, 0, false, false, false
 	}
@@ -109,7 +118,7 @@ func (s *eventSender) next(timestamp uint32) (e Event, start uint32, first, fina
 		s.start = timestamp
 	}
 	s.tick++
-	e = Event{Code: s.queue[0], Volume: keyVolume, Duration: uint16(min(s.tick, keyTicks) * frameOctets)}
+	e = Event{Code: s.queue[0], Volume: keyVolume, Duration: uint16(min(s.tick, keyTicks) * step)}
 	switch {
 	case s.tick < keyTicks:
 	case s.tick == keyTicks:

@@ -8,8 +8,8 @@ const (
 	maxDepth = 6 // frames, 120 ms
 	// ringSize is how many packets fit; a power of two.
 	ringSize = 32
-	// maxPayload bounds one packet: 120 ms.
-	maxPayload = 6 * frameOctets
+	// maxSpan bounds one packet: 120 ms.
+	maxSpan = 6 * frameOctets
 	// fadeFrames is how long a gap is filled with what was heard before it.
 	fadeFrames = 3
 	// dropAfter and stretchAfter are how many frames a buffer is watched before one too many is dropped, or one is
@@ -41,6 +41,7 @@ type JitterStats struct {
 //
 // It is not safe for concurrent use. The zero Jitter is ready to use.
 type Jitter struct {
+	codec   Codec
 	decoder Decoder
 	frame   int            // samples
 	ring    []jitterPacket // ringSize of them, from the first packet on: there are calls without sound
@@ -49,7 +50,7 @@ type Jitter struct {
 	begun   bool   // next and high are known
 	next    uint16 // the sequence number that plays next
 	high    uint16 // the highest one received
-	octets  int    // per packet
+	span    int    // of a packet, in 1/8000 s
 	ready   bool   // playing, not filling
 
 	rest    []int16 // decoded, not played
@@ -77,7 +78,7 @@ type jitterPacket struct {
 // Reset forgets the stream: another one begins, coded with codec. The counts go on.
 func (j *Jitter) Reset(codec Codec) {
 	before := *j
-	*j = Jitter{decoder: codec.NewDecoder(), frame: codec.SampleRate() / framesPerSecond, stats: before.stats}
+	*j = Jitter{codec: codec, decoder: codec.NewDecoder(), frame: codec.SampleRate() / framesPerSecond, stats: before.stats}
 	if j.frame == before.frame && before.ring != nil { // the same once more
 		j.ring, j.spare, j.rest = before.ring, before.spare, before.rest
 		clear(before.concealer.history)
@@ -95,11 +96,12 @@ func (j *Jitter) Stats() JitterStats {
 
 // Put takes a packet that arrived at now.
 func (j *Jitter) Put(p Packet, now time.Time) {
-	if len(p.Payload) == 0 || len(p.Payload) > maxPayload {
-		return
-	}
 	if j.decoder == nil {
 		j.Reset(PCMU)
+	}
+	span := j.codec.span(p.Payload)
+	if span == 0 || span > maxSpan {
+		return
 	}
 	j.stats.Received++
 	j.measure(p.Timestamp, now)
@@ -115,7 +117,7 @@ func (j *Jitter) Put(p Packet, now time.Time) {
 		slot.payload, j.spare = j.spare[n-1], j.spare[:n-1]
 	}
 	slot.payload = append(slot.payload[:0], p.Payload...)
-	j.octets = len(p.Payload)
+	j.span = span
 }
 
 // Skip takes the place of a packet of the stream that holds no sound, such as a telephone event: it is not lost.
@@ -166,7 +168,7 @@ func (j *Jitter) restart(seq uint16) {
 // measure follows the jitter and sets the depth: a frame, and three times the jitter.
 func (j *Jitter) measure(stamp uint32, now time.Time) {
 	if !j.arrived.IsZero() {
-		d := now.Sub(j.arrived).Seconds() - float64(int32(stamp-j.stamp))/Rate
+		d := now.Sub(j.arrived).Seconds() - float64(int32(stamp-j.stamp))/float64(j.codec.ClockRate())
 		if d < 0 {
 			d = -d
 		}
@@ -178,12 +180,12 @@ func (j *Jitter) measure(stamp uint32, now time.Time) {
 	j.depth = min(max(minDepth, 1+int(3*j.jitter/FrameTime.Seconds()+0.999)), maxDepth)
 }
 
-// level is how much waits, holes included, in octets: 160 are a frame.
+// level is how much waits, holes included, in 1/8000 s: 160 are a frame.
 func (j *Jitter) level() int {
 	if !j.begun {
 		return 0
 	}
-	return int(int16(j.high-j.next)+1)*j.octets + j.resting*frameOctets/j.frame
+	return int(int16(j.high-j.next)+1)*j.span + j.resting*frameOctets/j.frame
 }
 
 // ReadFrame fills dst, whose length must be that of the codec's rate, with the next frame. It reports false, and
@@ -198,7 +200,7 @@ func (j *Jitter) ReadFrame(dst Frame) bool {
 		j.settle()
 	}
 	c := &j.concealer
-	surplus := j.level() > maxDepth*frameOctets+max(j.octets, frameOctets)
+	surplus := j.level() > maxDepth*frameOctets+max(j.span, frameOctets)
 	drop, stretch := j.watch()
 	switch j.fill() {
 	case isLost:
@@ -266,6 +268,10 @@ func (j *Jitter) fill() int {
 			continue
 		}
 		if int16(j.high-j.next) > 0 {
+			if j.mend() {
+				j.next++
+				continue
+			}
 			j.next++
 			if j.resting == 0 {
 				return isLost
@@ -282,15 +288,43 @@ func (j *Jitter) fill() int {
 
 // decode appends a packet to rest.
 func (j *Jitter) decode(slot *jitterPacket) {
-	if need := max(j.resting+len(slot.payload)*j.frame/frameOctets, 2*j.frame); need > len(j.rest) {
-		rest := make([]int16, need)
-		copy(rest, j.rest[:j.resting])
-		j.rest = rest
-	}
+	j.reserve(j.codec.span(slot.payload))
 	j.resting = len(j.decoder.Decode(j.rest[:j.resting], slot.payload))
 	if slot.payload != nil {
 		j.spare, slot.payload = append(j.spare, slot.payload), nil
 	}
+}
+
+// reserve makes room in rest for a packet.
+func (j *Jitter) reserve(span int) {
+	if need := max(j.resting+span*j.frame/frameOctets, 2*j.frame); need > len(j.rest) {
+		rest := make([]int16, need)
+		copy(rest, j.rest[:j.resting])
+		j.rest = rest
+	}
+}
+
+// mender is a decoder that knows better what a packet held that is lost than what was heard before it tells.
+type mender interface {
+	// mend appends the sound of a packet that is lost. next is the one after it, nil when that is lost too.
+	mend(dst []int16, span int, next []byte) []int16
+}
+
+// mend makes up for the packet at next, if the decoder can.
+func (j *Jitter) mend() bool {
+	m, ok := j.decoder.(mender)
+	if !ok || j.concealer.quiet {
+		return false
+	}
+	var after []byte
+	if slot := &j.ring[(j.next+1)%ringSize]; slot.used && slot.seq == j.next+1 && !slot.silence {
+		after = slot.payload
+	}
+	j.reserve(j.span)
+	j.resting = len(m.mend(j.rest[:j.resting], j.span, after))
+	j.stats.Lost++
+	j.stats.Concealed += uint64((j.span + frameOctets - 1) / frameOctets)
+	return true
 }
 
 func (j *Jitter) consume() {
@@ -301,7 +335,7 @@ func (j *Jitter) consume() {
 // skip throws away what waits beyond the depth. After a stall of the network all that was held back comes at once:
 // played to its end, the party would be heard late for the rest of the call.
 func (j *Jitter) skip() {
-	for j.level() > j.depth*frameOctets+max(j.octets, frameOctets) {
+	for j.level() > j.depth*frameOctets+max(j.span, frameOctets) {
 		switch j.fill() {
 		case isSound: // it was decoded, because what follows builds upon it
 			j.consume()
@@ -322,7 +356,7 @@ func (j *Jitter) watch() (drop, stretch bool) {
 	level := j.level()
 	j.lowest, j.highest = min(j.lowest, level), max(j.highest, level)
 	if j.dropping++; j.dropping >= dropAfter {
-		drop = j.lowest > j.depth*frameOctets+max(j.octets, frameOctets)
+		drop = j.lowest > j.depth*frameOctets+max(j.span, frameOctets)
 		j.dropping, j.lowest = 0, maxLevel
 	}
 	if j.stretching++; j.stretching >= stretchAfter {
@@ -332,7 +366,7 @@ func (j *Jitter) watch() (drop, stretch bool) {
 	return drop, stretch
 }
 
-const maxLevel = ringSize * maxPayload
+const maxLevel = ringSize * maxSpan
 
 func (j *Jitter) settle() {
 	j.dropping, j.lowest, j.stretching, j.highest = 0, maxLevel, 0, 0

@@ -43,10 +43,13 @@ func (s *Session) overhearers() []*overhearing {
 // overhear lets a packet of sound be heard. By the receiver.
 func (s *Session) overhear(p Packet) {
 	list := s.overhearers()
-	if len(list) == 0 || len(p.Payload) > maxPayload {
+	if len(list) == 0 {
 		return
 	}
 	codec := s.Format().Codec
+	if codec.span(p.Payload) > maxSpan {
+		return
+	}
 	for _, o := range list {
 		o.hear(codec, p.Payload)
 	}

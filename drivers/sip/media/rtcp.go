@@ -91,12 +91,12 @@ func (r *reception) count(sequence uint16) {
 	}
 }
 
-// block is our report on a source: what was lost in all, and since the last one.
-func (r *reception) block(ssrc uint32, jitter time.Duration) rtcp.ReceptionReport {
+// block is our report on a source, whose RTP clock has that rate: what was lost in all, and since the last one.
+func (r *reception) block(ssrc uint32, jitter time.Duration, clock int) rtcp.ReceptionReport {
 	expected := r.high - r.base + 1
 	now, got := expected-r.expectedBefore, r.received-r.receivedThen
 	r.expectedBefore, r.receivedThen = expected, r.received
-	b := rtcp.ReceptionReport{SSRC: ssrc, LastSequenceNumber: r.high, Jitter: uint32(jitter.Seconds() * Rate)}
+	b := rtcp.ReceptionReport{SSRC: ssrc, LastSequenceNumber: r.high, Jitter: uint32(jitter.Seconds() * float64(clock))}
 	if now > got {
 		b.FractionLost = uint8((now - got) * 256 / (now + 1))
 	}

@@ -20,6 +20,10 @@ type Format struct {
 	PayloadType uint8
 	// EventType is the payload type of telephone events; 0 is none: then keys are told from the sound.
 	EventType uint8
+	// EventClock is the rate of their clock in Hz where it is not that of the codec, as it ought to be; 0 is that.
+	EventClock int
+	// Opus is what the party would like of Opus, where that is the codec.
+	Opus OpusFormat
 	// Send and Receive say in which directions sound flows: not both while the call is held.
 	Send, Receive bool
 	// RTCPMux says that RTCP shares the port of RTP (RFC 5761). Otherwise it has the next one.
@@ -201,7 +205,7 @@ func (s *Session) take(p Packet, from netip.AddrPort, now time.Time) (digit byte
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	isEvent := s.format.EventType != 0 && p.PayloadType == s.format.EventType
-	if p.PayloadType != s.format.PayloadType && !isEvent && p.PayloadType != comfortNoise || !s.learn(p, from, now) {
+	if !s.format.sound(p.PayloadType) && !isEvent && p.PayloadType != comfortNoise || !s.learn(p, from, now) {
 		s.foreign++
 		return 0, false
 	}
@@ -278,7 +282,7 @@ func (s *Session) WriteFrame(src Frame) {
 	s.mu.Lock()
 	f, to := s.format, s.target()
 	timestamp := s.timestamp
-	s.timestamp += frameOctets
+	s.timestamp += uint32(f.Codec.ClockRate() / framesPerSecond)
 	live := s.started && !s.closed && reachable(to)
 	if live {
 		s.control.tick(s, to)
@@ -292,7 +296,7 @@ func (s *Session) WriteFrame(src Frame) {
 	pressing := f.EventType != 0 && len(s.keys.queue) > 0
 	e, start, first, final, isKey := Event{}, uint32(0), false, false, false
 	if pressing {
-		e, start, first, final, isKey = s.keys.next(timestamp)
+		e, start, first, final, isKey = s.keys.next(timestamp, f.eventClock()/framesPerSecond)
 	}
 	s.mu.Unlock()
 
@@ -310,7 +314,7 @@ func (s *Session) WriteFrame(src Frame) {
 		s.seq++
 		s.packet = p.Append(s.packet[:0])
 		if !isKey {
-			s.encode(f.Codec, src)
+			s.encode(f, src)
 		}
 		s.send(to)
 	}
@@ -337,9 +341,13 @@ func reachable(to netip.AddrPort) bool {
 }
 
 // encode appends a frame to the packet.
-func (s *Session) encode(codec Codec, src Frame) {
+func (s *Session) encode(f Format, src Frame) {
+	codec := f.Codec
 	if s.encoder == nil || s.encodes != codec {
 		s.encoder, s.encodes = codec.NewEncoder(), codec
+	}
+	if o, ok := s.encoder.(*opusEncoder); ok {
+		o.set(f.Opus)
 	}
 	if n := codec.SampleRate() / framesPerSecond; n != len(src) {
 		native := s.scratch(n)

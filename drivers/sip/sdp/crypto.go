@@ -147,9 +147,10 @@ func (l Local) Offers() []Local {
 }
 
 // Settled returns l once it is known what the other party described: what is encrypted stays so for the whole call,
-// and in the same profile.
+// and in the same profile; the codec stays the first that is offered, under its number.
 func (l Local) Settled(d *Description) Local {
 	l.protocol = d.protocol
+	l.prefer(d)
 	if d.crypto != nil {
 		l.security = Required
 	}

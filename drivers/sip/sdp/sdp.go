@@ -1,13 +1,13 @@
-// Package sdp is the offer/answer of a telephone call (RFC 3264): one stream of sound in G.711 or G.722, and telephone
-// events.
+// Package sdp is the offer/answer of a telephone call (RFC 3264): one stream of sound in G.711, G.722 or Opus, and
+// telephone events.
 package sdp
 
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pion/sdp/v3"
@@ -21,7 +21,7 @@ var (
 	// ErrNoAudio says that no sound is offered.
 	ErrNoAudio = errors.New("sdp: no audio over RTP")
 	// ErrNoCodec says that there is no codec in common.
-	ErrNoCodec = errors.New("sdp: no codec in common: PCMU, PCMA and G722 are spoken here")
+	ErrNoCodec = errors.New("sdp: no codec in common: PCMU, PCMA, G722 and Opus are spoken here")
 	// ErrTooLarge says that a description is larger than is read.
 	ErrTooLarge = errors.New("sdp: the description is too large")
 )
@@ -41,11 +41,16 @@ const (
 type Description struct {
 	// Remote is where it wants sound. The address is not valid when it is a name.
 	Remote netip.AddrPort
-	// Codec and PayloadType are the first that we have too; EventType is that of telephone events, 0 if none.
+	// Codec and PayloadType are the first that we have too.
 	Codec       media.Codec
 	PayloadType uint8
-	EventType   uint8
-	Direction   Direction
+	// EventType is the payload type of telephone events, 0 if none, and EventClock the rate of their clock in Hz: that
+	// of the codec, where there are such.
+	EventType  uint8
+	EventClock int
+	// Opus is what it would like of that codec, where it is the one.
+	Opus      media.OpusFormat
+	Direction Direction
 	// RTCPMux says that RTCP may share the port (RFC 5761).
 	RTCPMux bool
 
@@ -58,10 +63,18 @@ type Description struct {
 // Format returns what the description means for a session: what the party does not receive is not sent.
 func (d *Description) Format() media.Format {
 	return media.Format{
-		Remote: d.Remote, Codec: d.Codec, PayloadType: d.PayloadType, EventType: d.EventType, RTCPMux: d.RTCPMux,
+		Remote: d.Remote, Codec: d.Codec, PayloadType: d.PayloadType, EventType: d.EventType, EventClock: d.eventClock(), Opus: d.Opus, RTCPMux: d.RTCPMux,
 		Send:    d.Direction == SendRecv || d.Direction == RecvOnly,
 		Receive: d.Direction == SendRecv || d.Direction == SendOnly,
 	}
+}
+
+// eventClock is the clock of telephone events where it is not that of the codec.
+func (d *Description) eventClock() int {
+	if d.EventClock == d.Codec.ClockRate() {
+		return 0
+	}
+	return d.EventClock
 }
 
 // maxSize bounds a description, maxStreams its m= lines.
@@ -116,43 +129,6 @@ func parse(body []byte, security Security, codecs []media.Codec) (*Description, 
 	return d, nil
 }
 
-// choose takes the first codec of a stream that is one of ours, and its telephone events.
-func (d *Description) choose(m *sdp.MediaDescription, codecs []media.Codec) bool {
-	names := map[string]string{}
-	for _, c := range media.Codecs {
-		names[strconv.Itoa(int(c.PayloadType()))] = c.Name() + "/8000"
-	}
-	for _, a := range m.Attributes {
-		if a.Key == "rtcp-mux" {
-			d.RTCPMux = true
-		}
-		if a.Key != "rtpmap" {
-			continue
-		}
-		if pt, encoding, ok := strings.Cut(a.Value, " "); ok {
-			names[pt] = strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(encoding)), "/1")
-		}
-	}
-	found := false
-	for _, format := range m.MediaName.Formats {
-		n, err := strconv.ParseUint(format, 10, 7)
-		if err != nil {
-			continue
-		}
-		name, ok := strings.CutSuffix(names[format], "/8000")
-		if !ok {
-			continue
-		}
-		if c, known := media.CodecNamed(name); known && !found && slices.Contains(codecs, c) {
-			found, d.PayloadType, d.Codec = true, uint8(n), c
-		}
-		if name == "TELEPHONE-EVENT" && d.EventType == 0 {
-			d.EventType = uint8(n)
-		}
-	}
-	return found
-}
-
 // locate learns where the party wants sound, and whether it does.
 func (d *Description) locate(s *sdp.SessionDescription, m *sdp.MediaDescription) {
 	c := m.ConnectionInformation
@@ -197,6 +173,7 @@ type Local struct {
 	// Codecs are those that are offered, in this order, and accepted, in the other party's (default: [media.Codecs]).
 	Codecs []media.Codec
 
+	dynamic  uint8 // the number of Opus where it is in use; 0 is ours
 	security Security
 	protocol string          // of our offers; empty is up to the security
 	keys     []media.SRTPKey // one for each suite
@@ -204,13 +181,22 @@ type Local struct {
 
 // Offer writes an offer of everything that we have.
 func (l Local) Offer() []byte {
-	var formats, maps strings.Builder
+	var formats, attributes strings.Builder
+	events := map[int]uint8{}
 	for _, c := range l.codecs() {
-		fmt.Fprintf(&formats, " %d", c.PayloadType())
-		fmt.Fprintf(&maps, "a=rtpmap:%d %s/8000\r\n", c.PayloadType(), c.Name())
+		fmt.Fprintf(&formats, " %d", l.number(c))
+		attributes.WriteString(codecAttributes(l.number(c), c))
+		events[c.ClockRate()] = eventType
+		if c.ClockRate() != media.Rate {
+			events[c.ClockRate()] = fastEventType
+		}
+	}
+	for _, clock := range slices.Sorted(maps.Keys(events)) {
+		fmt.Fprintf(&formats, " %d", events[clock])
+		attributes.WriteString(eventAttributes(events[clock], clock))
 	}
 	protocol, keys := l.offered()
-	return l.write(fmt.Sprintf("m=audio %d %s%s %d\r\n%s%s%sa=ptime:20\r\n%sa=%s\r\n", l.Port, protocol, formats.String(), eventType, maps.String(), events(eventType), keys, mux(true), l.direction(SendRecv)))
+	return l.write(fmt.Sprintf("m=audio %d %s%s\r\n%s%sa=ptime:20\r\n%sa=%s\r\n", l.Port, protocol, formats.String(), attributes.String(), keys, mux(true), l.direction(SendRecv)))
 }
 
 func (l Local) codecs() []media.Codec {
@@ -219,9 +205,6 @@ func (l Local) codecs() []media.Codec {
 	}
 	return l.Codecs
 }
-
-// eventType is the payload type of telephone events in our offers.
-const eventType = 101
 
 // Answer writes the answer to an offer: one codec, in the other party's order, and its payload types.
 func (l Local) Answer(d *Description) []byte {
@@ -235,7 +218,7 @@ func (l Local) Answer(d *Description) []byte {
 		if d.EventType != 0 {
 			fmt.Fprintf(&b, " %d", d.EventType)
 		}
-		fmt.Fprintf(&b, "\r\na=rtpmap:%d %s/8000\r\n%s%sa=ptime:20\r\n%sa=%s\r\n", d.PayloadType, d.Codec.Name(), events(d.EventType), l.accepted(d), mux(d.RTCPMux), l.direction(mirror(d.Direction)))
+		fmt.Fprintf(&b, "\r\n%s%s%sa=ptime:20\r\n%sa=%s\r\n", codecAttributes(d.PayloadType, d.Codec), eventAttributes(d.EventType, d.EventClock), l.accepted(d), mux(d.RTCPMux), l.direction(mirror(d.Direction)))
 	}
 	return l.write(b.String())
 }
@@ -246,13 +229,6 @@ func mux(on bool) string {
 		return "a=rtcp-mux\r\n"
 	}
 	return ""
-}
-
-func events(payloadType uint8) string {
-	if payloadType == 0 {
-		return ""
-	}
-	return fmt.Sprintf("a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\n", payloadType, payloadType)
 }
 
 // direction is what is left of a direction that would be possible (RFC 3264 section 6.1).

@@ -59,6 +59,24 @@ func TestParse(t *testing.T) {
 			name: "an address of its own", offer: offer("m=audio 5000 RTP/AVP 0", "c=IN IP6 2001:db8::1"),
 			want: media.Format{Remote: netip.MustParseAddrPort("[2001:db8::1]:5000"), Send: true, Receive: true}, answer: "m=audio 4000 RTP/AVP 0",
 		},
+		{
+			name: "a browser", offer: offer("m=audio 5000 RTP/AVP 111 63 9 0 8 110 126", "a=rtpmap:111 opus/48000/2", "a=fmtp:111 minptime=10;useinbandfec=1",
+				"a=rtpmap:63 red/48000/2", "a=rtpmap:9 G722/8000", "a=rtpmap:110 telephone-event/48000", "a=rtpmap:126 telephone-event/8000", "a=rtcp-mux"),
+			want:   media.Format{Remote: at, Codec: media.Opus, PayloadType: 111, EventType: 110, Opus: media.OpusFormat{FEC: true}, Send: true, Receive: true, RTCPMux: true},
+			answer: "m=audio 4000 RTP/AVP 111 110",
+		},
+		{
+			name: "Opus by another number, in other words, events at 8000 Hz only", offer: offer("m=audio 5000 RTP/AVP 96 0 101", "a=rtpmap:96 OPUS/48000/2",
+				"a=fmtp:96 stereo=1; sprop-stereo=1;maxaveragebitrate=18000 ; CBR=1;x;=;useinbandfec=yes", "a=rtpmap:101 telephone-event/8000"),
+			want:   media.Format{Remote: at, Codec: media.Opus, PayloadType: 96, EventType: 101, EventClock: 8000, Opus: media.OpusFormat{MaxBitrate: 18000, Constant: true}, Send: true, Receive: true},
+			answer: "m=audio 4000 RTP/AVP 96 101",
+		},
+		{
+			name: "Opus is not preferred", offer: offer("m=audio 5000 RTP/AVP 8 111 101", "a=rtpmap:111 opus/48000/2", "a=fmtp:111 maxaveragebitrate=18000", "a=rtpmap:101 telephone-event/48000"),
+			want: media.Format{Remote: at, Codec: media.PCMA, PayloadType: 8, Send: true, Receive: true}, answer: "m=audio 4000 RTP/AVP 8",
+		},
+		{name: "a number alone is not Opus", offer: offer("m=audio 5000 RTP/AVP 111"), err: sdp.ErrNoCodec},
+		{name: "Opus on another clock, or in one channel", offer: offer("m=audio 5000 RTP/AVP 111 112", "a=rtpmap:111 opus/16000/2", "a=rtpmap:112 opus/48000"), err: sdp.ErrNoCodec},
 		{name: "no codec in common", offer: offer("m=audio 5000 RTP/AVP 3 18"), err: sdp.ErrNoCodec},
 		{name: "another codec under a static number", offer: offer("m=audio 5000 RTP/AVP 0", "a=rtpmap:0 G723/8000"), err: sdp.ErrNoCodec},
 		{name: "video only", offer: offer("m=video 6000 RTP/AVP 96"), err: sdp.ErrNoAudio},
@@ -114,8 +132,54 @@ func TestOffer(t *testing.T) {
 	}
 }
 
+// TestOpus reads what we say of Opus, word by word.
+func TestOpus(t *testing.T) {
+	const lines = "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 maxplaybackrate=16000;sprop-maxcapturerate=16000;stereo=0;useinbandfec=1\r\n"
+	for _, tt := range []struct {
+		codecs []media.Codec
+		want   string
+	}{
+		{nil, "m=audio 4000 RTP/AVP 0 8 9 111 101 110\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:9 G722/8000\r\n" + lines +
+			"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-15\r\n"},
+		{[]media.Codec{media.Opus}, "m=audio 4000 RTP/AVP 111 110\r\n" + lines + "a=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-15\r\n"},
+		{[]media.Codec{media.PCMA}, "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"},
+	} {
+		us := local
+		us.Codecs = tt.codecs
+		if got := string(us.Offer()); !strings.Contains(got, tt.want+"a=ptime:20\r\n") {
+			t.Errorf("the offer is\n%s", got)
+		}
+	}
+	// And our answer, by the caller's numbers.
+	d, err := local.Parse(offer("m=audio 5000 RTP/AVP 98 99", "a=rtpmap:98 opus/48000/2", "a=rtpmap:99 telephone-event/48000"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "m=audio 4000 RTP/AVP 98 99\r\n" + strings.ReplaceAll(lines, ":111 ", ":98 ") + "a=rtpmap:99 telephone-event/48000\r\na=fmtp:99 0-15\r\na=ptime:20\r\n"
+	if got := string(local.Answer(d)); !strings.Contains(got, want) {
+		t.Errorf("the answer is\n%s", got)
+	}
+	// Within the call it stays, whatever we would begin with.
+	if got, want := string(local.Settled(d).Offer()), "m=audio 4000 RTP/AVP 98 0 8 9 101 110\r\n"; !strings.Contains(got, want) || !strings.Contains(got, strings.ReplaceAll(lines, ":111 ", ":98 ")) {
+		t.Errorf("the next offer is\n%s", got)
+	}
+	if d, err = local.Parse(offer("m=audio 5000 RTP/AVP 8 0")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(local.Settled(d).Offer()), "m=audio 4000 RTP/AVP 8 0 9 111 101 110\r\n"; !strings.Contains(got, want) {
+		t.Errorf("the next offer is\n%s", got)
+	}
+	// Nobody speaks it where it is not wanted.
+	us := local
+	us.Codecs = []media.Codec{media.PCMU}
+	if _, err := us.Parse(offer("m=audio 5000 RTP/AVP 98", "a=rtpmap:98 opus/48000/2")); !errors.Is(err, sdp.ErrNoCodec) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(offer("m=audio 5000 RTP/AVP 0 101", "a=rtpmap:101 telephone-event/8000", "a=sendonly"))
+	f.Add(offer("m=audio 5000 RTP/AVP 96 101", "a=rtpmap:96 opus/48000/2", "a=fmtp:96 maxaveragebitrate=18000;cbr=1", "a=rtpmap:101 telephone-event/48000"))
 	f.Add(offer("m=audio 99999 RTP/AVP x", "c=IN IP4 example.com/127"))
 	f.Add(offer("m=audio 5000 RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"+secret+"|2^20|1:4"))
 	f.Fuzz(func(t *testing.T, body []byte) {

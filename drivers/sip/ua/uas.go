@@ -3,6 +3,7 @@ package ua
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -27,13 +28,14 @@ type Invitation struct {
 	Replaces *Dialog
 	// ReferredBy is who sent the caller here (RFC 3892), as it says; "" if nobody.
 	ReferredBy string
-	// Cancelled is closed when the caller gives up, or is gone.
+	// Cancelled is closed when the caller gives up, or is gone, before the call is answered.
 	Cancelled <-chan struct{}
 
-	agent *Agent
-	req   *msg.Request
-	tx    msg.ServerTransaction
-	left  *abandonment
+	agent   *Agent
+	req     *msg.Request
+	tx      msg.ServerTransaction
+	left    *abandonment
+	decided chan *answered // holds how the invitation was decided, nil unless it was accepted
 
 	mu      sync.Mutex
 	final   bool
@@ -48,9 +50,10 @@ type Invitation struct {
 type abandonment struct {
 	done chan struct{}
 
-	mu  sync.Mutex
-	was bool
-	why string // the Reason of a CANCEL
+	mu   sync.Mutex
+	was  bool
+	why  string // the Reason of a CANCEL
+	told func() // see Invitation.OnCancel
 }
 
 // note notes that the caller has given up; only the first time counts.
@@ -60,7 +63,32 @@ func (b *abandonment) note(reason string) {
 	if !b.was {
 		b.was, b.why = true, reason
 		close(b.done)
+		b.tell()
 	}
+}
+
+// tell tells whoever is to be told; b.mu is held.
+func (b *abandonment) tell() {
+	if b.told != nil {
+		go b.told()
+		b.told = nil
+	}
+}
+
+// whenNoted has f called once it is noted, or never any more when f is nil.
+func (b *abandonment) whenNoted(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.told = f; b.was {
+		b.tell()
+	}
+}
+
+// ruleOut says that it is not noted from here on: the call is answered.
+func (b *abandonment) ruleOut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.was, b.told = true, nil
 }
 
 func (b *abandonment) isNoted() bool {
@@ -83,7 +111,7 @@ func (a *Agent) onInvite(req *msg.Request, tx msg.ServerTransaction) {
 	// the request while we change it.
 	req.To().Params.Add("tag", msg.GenerateTagN(16))
 	left := &abandonment{done: make(chan struct{})}
-	inv := &Invitation{agent: a, req: req, tx: tx, left: left, Cancelled: left.done}
+	inv := &Invitation{agent: a, req: req, tx: tx, left: left, Cancelled: left.done, decided: make(chan *answered, 1)}
 	if !tx.OnCancel(func(r *msg.Request) { left.note(text(r, "Reason")) }) {
 		return // CANCEL was faster; the library has answered both
 	}
@@ -103,12 +131,51 @@ func (a *Agent) onInvite(req *msg.Request, tx msg.ServerTransaction) {
 		a.respond(tx, req, 503, "Service Unavailable", msg.NewHeader("Retry-After", "10"))
 		return
 	}
-	defer a.calls.Done()
 	inv.To, inv.From, inv.Name, inv.FromHost = a.dialled(req), req.From().Address.User, req.From().DisplayName, req.From().Address.Host
 	inv.Source, inv.Offer, inv.ReferredBy = req.Source(), req.Body(), text(req, "Referred-By", "b")
+	// The transaction is over when this returns: with its outcome, which may be long before the call is. So the call
+	// has a goroutine of its own, and a stack without what the library, and this, have put there.
+	go a.invite(inv)
+	if o := <-inv.decided; o != nil {
+		defer a.work.Done()
+		inv.letGo()
+		if !o.dialog.accepted(tx, o.res, o.acked) {
+			o.dialog.lost(errNoAck)
+		}
+	}
+}
+
+// letGo forgets the transaction, which has had its final response: the call may be long, and need not keep that.
+func (i *Invitation) letGo() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.tx = nil
+}
+
+// invite has a call carried to its end. It is decided on in any case.
+func (a *Agent) invite(inv *Invitation) {
+	defer a.calls.Done()
+	defer inv.leave()
+	defer inv.left.whenNoted(nil)
+	defer func() {
+		if r := recover(); r != nil { // see guard
+			a.log.Error("a call could not be carried", "source", inv.Source, "panic", r, "stack", string(debug.Stack()))
+			inv.Reject(500, "Server Internal Error", "")
+		}
+	}()
 	a.opts.Invite(inv)
-	inv.Reject(480, "Temporarily Unavailable", "") // does nothing after an answer
-	inv.leave()
+	status, phrase := 480, "Temporarily Unavailable"
+	if inv.left.isNoted() { // whoever takes the caller's BYE may be about to say so
+		status, phrase = 487, "Request Terminated"
+	}
+	inv.Reject(status, phrase, "") // does nothing after an answer
+}
+
+// answered is a 2xx that waits for its ACK.
+type answered struct {
+	dialog *Dialog
+	res    *msg.Response
+	acked  chan struct{}
 }
 
 // refused answers what cannot be a call of ours.
@@ -144,6 +211,10 @@ func (i *Invitation) CancelReason() string {
 	defer i.left.mu.Unlock()
 	return i.left.why
 }
+
+// OnCancel has f called, on a goroutine of its own, when Cancelled is closed before the call is answered; at once, when
+// it was. It takes less than to wait for that.
+func (i *Invitation) OnCancel(f func()) { i.left.whenNoted(f) }
 
 // Header returns a header of the INVITE, "" if there is none; several are separated by ", ".
 func (i *Invitation) Header(name string) string { return text(i.req, name) }
@@ -268,6 +339,7 @@ func (i *Invitation) Reject(status int, phrase, reason string) {
 		i.agent.auth.bans.missed(addrOf(i.Source))
 	}
 	i.agent.respond(i.tx, i.req, status, phrase, headers...)
+	i.decided <- nil
 	i.leave()
 }
 
@@ -280,6 +352,7 @@ func (i *Invitation) Redirect(uri string) error {
 	}
 	if i.decide() {
 		i.agent.respond(i.tx, i.req, 302, "Moved Temporarily", &msg.ContactHeader{Address: to})
+		i.decided <- nil
 		i.leave()
 	}
 	return nil
@@ -316,17 +389,19 @@ func (i *Invitation) Accept(body []byte, h Handlers) (*Dialog, error) {
 	d.agree(req, res)
 	res.AppendHeader(msg.NewHeader("Server", a.opts.Name))
 	if err := i.tx.Respond(res); err != nil {
+		i.decided <- nil
 		d.drop()
 		if errors.Is(err, msg.ErrTransactionCanceled) {
 			return nil, ErrCancelled
 		}
 		return nil, fmt.Errorf("the answer could not be sent: %w", err)
 	}
-	a.spawn(func() {
-		if !d.accepted(i.tx, res, acked) {
-			d.lost(errNoAck)
-		}
-	})
+	i.left.ruleOut()
+	if a.join() {
+		i.decided <- &answered{d, res, acked}
+	} else {
+		i.decided <- nil
+	}
 	return d, nil
 }
 
