@@ -14,7 +14,7 @@ import (
 //
 // args makes the arguments and result takes the settled value; both run on the session's goroutine and may be
 // nil. The error is a *Fault when the script failed, ctx's error when the caller went away first (the callback
-// then runs on, and nobody learns its result), or what result returned.
+// then runs on, result may yet be called, and what it writes must not be read), or what result returned.
 func (s *Session) Call(ctx context.Context, export string, args func(vm *goja.Runtime) []goja.Value, result func(vm *goja.Runtime, v goja.Value) error) error {
 	return s.Run(ctx, export, func() (goja.Value, error) {
 		fn, ok := goja.AssertFunction(s.exports.Get(export))

@@ -70,6 +70,7 @@ func (w *world) run(name, id, function string, args []byte) (result string, s *r
 	if s, err = app.NewSession(runtime.SessionConfig{ID: id}); err != nil {
 		return "", nil, err
 	}
+	var text string
 	err = s.Call(w.ctx, function, func(vm *goja.Runtime) []goja.Value {
 		list := s.Guard().ParseJSON(string(args)).ToObject(vm)
 		values := make([]goja.Value, list.Get("length").ToInteger())
@@ -82,12 +83,15 @@ func (w *world) run(name, id, function string, args []byte) (result string, s *r
 		case goja.IsUndefined(v):
 			return nil
 		case goja.IsNull(v):
-			result = "null"
+			text = "null"
 			return nil
 		}
-		text, err := v.ToObject(vm).MarshalJSON()
-		result = string(text)
+		data, err := v.ToObject(vm).MarshalJSON()
+		text = string(data)
 		return err
 	})
-	return result, s, err
+	if err != nil {
+		return "", s, err
+	}
+	return text, s, nil
 }

@@ -80,14 +80,15 @@ func (conv *conversation) enter() func() {
 	}
 }
 
-func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.Reply, err error) {
+func (conv *conversation) answer(ctx context.Context, c *call.Call) (call.Reply, error) {
 	if c.Driver == hostedDriver {
 		return conv.answerHosted(ctx, c)
 	}
 	defer conv.enter()()
+	var reply call.Reply
 	over := false
 	conv.serving.Add(1)
-	err = conv.session.RunThen(ctx, "answer", func() (goja.Value, error) {
+	err := conv.session.RunThen(ctx, "answer", func() (goja.Value, error) {
 		conv.brought("answer", c, nil)
 		return conv.conducts(func() (goja.Value, error) { return conv.export("answer", conv.callObject(c)) })
 	}, func(_ *goja.Runtime, v goja.Value) error {
@@ -100,10 +101,13 @@ func (conv *conversation) answer(ctx context.Context, c *call.Call) (reply call.
 		}
 		return err
 	}, conv.servedOutside)
-	if err == nil && over {
+	if err != nil {
+		return call.Reply{}, err // the script may be about to reply all the same, to nobody
+	}
+	if over {
 		conv.handler.forget(conv, "answered")
 	}
-	return reply, err
+	return reply, nil
 }
 
 // served ends what the session may finish after the call's end. queue takes what is left to do on the session's

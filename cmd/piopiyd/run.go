@@ -87,8 +87,9 @@ func (c runCommand) Run(ctx context.Context, t terminal, g globals) error {
 }
 
 // call calls the function and returns its result as JSON, or "" for undefined.
-func (c runCommand) call(ctx context.Context, session *runtime.Session) (result string, err error) {
-	err = session.Call(ctx, c.Function, func(*goja.Runtime) []goja.Value {
+func (c runCommand) call(ctx context.Context, session *runtime.Session) (string, error) {
+	var result string
+	err := session.Call(ctx, c.Function, func(*goja.Runtime) []goja.Value {
 		args := make([]goja.Value, len(c.Args))
 		for i, text := range c.Args {
 			args[i] = session.Guard().ParseJSON(text)
@@ -103,7 +104,10 @@ func (c runCommand) call(ctx context.Context, session *runtime.Session) (result 
 		}
 		return err
 	})
-	return result, err
+	if err != nil {
+		return "", err
+	}
+	return result, nil
 }
 
 // runLog shows what a function logs; how it failed is the command's own error.

@@ -16,7 +16,7 @@ func TestACallerHolds(t *testing.T) {
 	for _, direction := range []sdp.Direction{sdp.SendOnly, sdp.Inactive} {
 		t.Run(string(direction), func(t *testing.T) {
 			t.Parallel()
-			const silence = 300 * time.Millisecond
+			const silence = time.Second
 			x := open(t, map[string]string{"desk": `exports.answer = () => [{ action: 'play', file_name: 'menu.wav' }]`}, func(o *sip.Options) { o.MediaTimeout = silence })
 			x.file("menu.wav", 880, 20*time.Second)
 			p := newPhone(t, nil)
@@ -43,7 +43,7 @@ func TestACallerHolds(t *testing.T) {
 			select {
 			case e := <-p.over:
 				t.Fatalf("the call ended while it was held: %+v", e)
-			case <-time.After(4 * silence):
+			case <-time.After(3 * silence):
 			}
 			back := time.Now()
 			offer(sdp.SendRecv, sdp.SendRecv)

@@ -50,7 +50,7 @@ func TestTorture(t *testing.T) {
 	}, func(o *sip.Options) {
 		o.Users = map[string]string{"watson": "s3cret"}
 	})
-	x.file("long.wav", 440, 60*time.Second)
+	x.file("long.wav", 440, 5*time.Minute)
 	bystander := newPhone(t, nil)
 	if err := bystander.call(t.Context(), x, "play"); err != nil {
 		t.Fatal(err)

@@ -112,5 +112,8 @@ func Call(ctx context.Context, s *runtime.Session, export string) (any, error) {
 		out = v.Export()
 		return nil
 	})
-	return out, err
+	if err != nil {
+		return nil, err // the script may go on, for nobody
+	}
+	return out, nil
 }
