@@ -42,7 +42,7 @@ func open(t *testing.T, script string, change ...func(*runtime.Config, *bindcall
 	d := &desk{t: t, journal: runtime.NewMemoryJournal(0)}
 	config := runtime.Config{
 		Callbacks: bindcall.Callbacks, Modules: modules, Journal: d.journal, Logger: slog.New(slog.DiscardHandler),
-		Limits: runtime.Limits{Turn: 2 * time.Second},
+		Limits: runtime.Limits{Turn: 5 * time.Second},
 	}
 	options := bindcall.Options{Stream: stream.New, Logger: config.Logger}
 	for _, c := range change {

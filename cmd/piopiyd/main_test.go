@@ -81,7 +81,7 @@ func startCmd(ts *testscript.TestScript, _ bool, args []string) {
 	*p = process{errPath: ts.MkAbs("daemon.err"), exited: make(chan struct{})}
 	cmd := exec.Command(path, append([]string{"serve", "--listen", "127.0.0.1:0", "--sip-listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "TZ=UTC")
+	cmd.Env = append(os.Environ(), "TZ=UTC", "PIOPIYD_LIMITS_TURN=20s") // the machine may be busy
 	for _, name := range []string{
 		"PIOPIYD_CONFIG", "PIOPIYD_API_TOKEN", "PIOPIYD_DRAIN_TIMEOUT", "PIOPIYD_LISTN", "PIOPIYD_WEBHOOKS_SECRET",
 		"PIOPIYD_APPS_CRM_ANSWER_URL", "PIOPIYD_APPS_CRM_CDR_URL", "PIOPIYD_APPS_BAD_ANSWER_URL",

@@ -167,7 +167,7 @@ func openFor(t testing.TB, scripts map[string]string, change ...func(*sip.Option
 		log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	rt, err := runtime.New(runtime.Config{
-		Callbacks: bindcall.Callbacks, Modules: modules, Journal: runtime.NewMemoryJournal(0), Logger: log, Limits: runtime.Limits{Turn: 2 * time.Second},
+		Callbacks: bindcall.Callbacks, Modules: modules, Journal: runtime.NewMemoryJournal(0), Logger: log, Limits: runtime.Limits{Turn: 20 * time.Second},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package sip_test
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -24,66 +23,12 @@ func speaksOpus(t *testing.T) {
 
 func withOpus(o *sip.Options) { o.Codecs = []string{"PCMU", "PCMA", "G722", "OPUS"} }
 
-// recorded is the only recording of an exchange, at a rate.
-func recorded(t *testing.T, x *exchange, rate int) []int16 {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(x.dir, "recordings", "*.wav"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("the recordings are %q: %v", files, err)
-	}
-	data, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := media.Decode(t.Context(), data, rate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Samples
-}
-
-// loudest is the level of a tone in those 100 ms where it is loudest.
-func loudest(samples []int16, hz float64, rate int) (level float64) {
-	for n := rate / 10; len(samples) >= n; samples = samples[n/2:] {
-		level = max(level, audio.Level(samples[:n], hz, rate))
-	}
-	return level
-}
-
 // left is one of two channels: to baresip, Opus has two always.
 func left(samples []int16) (out []int16) {
 	for i := 0; i < len(samples); i += 2 {
 		out = append(out, samples[i])
 	}
 	return out
-}
-
-// TestOpus has a real phone call that speaks Opus: it hears what a narrowband phone could not, and so does who listens
-// to the recording.
-func TestOpus(t *testing.T) {
-	t.Parallel()
-	speaksOpus(t)
-	x := open(t, map[string]string{"wide": `exports.answer = () => [{ action: 'record' }, { action: 'play', file_name: 'wide.wav' }]`}, withOpus)
-	high := media.Sound{Samples: audio.Tone(5000, 2*time.Second, media.WideRate), Rate: media.WideRate}
-	if err := os.WriteFile(filepath.Join(x.dir, "wide.wav"), high.WAV(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := fmt.Sprintf("127.0.0.1:%d", x.Port())
-	alice := siptest.StartPhone(t, siptest.Account{User: "alice", Server: server, Codec: "opus/48000/2", Modules: []string{"opus"}, Rate: 48000}, 1000)
-	alice.Dial("sip:wide@" + server)
-	x.has("a in_answered")
-	x.has("a cdr answered NORMAL_CLEARING")
-	alice.Quit()
-	if level := loudest(left(alice.Heard()), 5000, 48000); level < 4000 {
-		t.Errorf("the phone hears 5000 Hz at a level of %.0f\n%s", level, alice.Says())
-	}
-	x.close()
-	heard := recorded(t, x, media.WideRate)
-	for _, hz := range []float64{1000, 5000} { // of the phone, and of the file
-		if level := loudest(heard, hz, media.WideRate); level < 4000 {
-			t.Errorf("the recording has %g Hz at a level of %.0f", hz, level)
-		}
-	}
 }
 
 // TestOpusBridge connects a phone that speaks Opus with one that does not: one of them calls and presses a key, the other

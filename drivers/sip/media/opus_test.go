@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -317,6 +318,22 @@ func TestOpusSession(t *testing.T) {
 	}
 }
 
+// packetAt is the next RTP packet that comes to a socket.
+func packetAt(t *testing.T, conn net.Conn) media.Packet {
+	t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	buf := make([]byte, 1500)
+	n, err := conn.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := media.ParseRTP(buf[:n])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // TestOpusClock looks at what goes onto the wire: sound and keys are on a clock of 48000 Hz (RFC 7587 section 4.1), and
 // keys last as long as the clock of theirs says.
 func TestOpusClock(t *testing.T) {
@@ -324,31 +341,17 @@ func TestOpusClock(t *testing.T) {
 		conn, us := open(t), open(t)
 		s := media.NewSession(us, media.SessionOptions{NoRTCP: true})
 		s.Start(media.Format{Remote: addr(conn), Codec: media.Opus, PayloadType: 111, EventType: 110, EventClock: tt.clock, Send: true, Receive: true})
-		read := func() media.Packet {
-			t.Helper()
-			_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-			buf := make([]byte, 1500)
-			n, err := conn.Read(buf)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := media.ParseRTP(buf[:n])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return p
-		}
 		sound := wideTone(440, media.FrameTime)
 		s.WriteFrame(sound)
-		first := read()
+		first := packetAt(t, conn)
 		s.WriteFrame(sound)
-		if p := read(); p.PayloadType != 111 || p.Timestamp-first.Timestamp != 960 || len(p.Payload) < 2 {
+		if p := packetAt(t, conn); p.PayloadType != 111 || p.Timestamp-first.Timestamp != 960 || len(p.Payload) < 2 {
 			t.Errorf("type %d, %d octets, %d after the first", p.PayloadType, len(p.Payload), p.Timestamp-first.Timestamp)
 		}
 		s.SendDigits("5")
 		for i := range 3 {
 			s.WriteFrame(sound)
-			p := read()
+			p := packetAt(t, conn)
 			e, err := media.ParseEvent(p.Payload)
 			if err != nil || p.PayloadType != 110 || p.Timestamp-first.Timestamp != 2*960 || int(e.Duration) != (i+1)*tt.tick {
 				t.Errorf("events at %d Hz: %+v, %+v, %v", tt.clock, p, e, err)
@@ -436,16 +439,7 @@ func TestOpusReports(t *testing.T) {
 	defer s.Close()
 	s.Start(media.Format{Remote: addr(conn), Codec: media.Opus, PayloadType: 111, Send: true, RTCPMux: true})
 	s.WriteFrame(media.NewFrame(media.WideRate))
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	buf := make([]byte, 1500)
-	n, err := conn.Read(buf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := media.ParseRTP(buf[:n])
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := packetAt(t, conn)
 	report, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 5, Reports: []rtcp.ReceptionReport{{SSRC: p.SSRC, Jitter: 480}}}})
 	if err != nil {
 		t.Fatal(err)
