@@ -32,7 +32,7 @@ func options(t testing.TB, files map[string]string) testrunner.Options {
 	}
 	quiet := slog.New(slog.DiscardHandler)
 	return testrunner.Options{
-		Files: tree, Timeout: 20 * time.Second,
+		Files: tree, Timeout: 2 * time.Minute,
 		Runtime: func(live *call.Live, place call.Originator) (runtime.Config, error) {
 			modules, err := bindings.Standard(bindings.Options{})
 			return runtime.Config{

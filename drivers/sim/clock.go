@@ -135,7 +135,11 @@ func (c *Clock) AfterCancel(ctx context.Context, f func()) (stop func()) {
 	}
 	c.alarms[a] = struct{}{}
 	c.mu.Unlock()
-	undo := context.AfterFunc(ctx, a.f) // for contexts that somebody else ends
+	undo := context.AfterFunc(ctx, func() { // for contexts that somebody else ends
+		c.Begin()
+		defer c.End()
+		a.f()
+	})
 	return func() {
 		undo()
 		c.mu.Lock()

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -89,4 +90,32 @@ func TestClockEndWithoutBegin(t *testing.T) {
 		}
 	}()
 	sim.NewClock(time.Time{}).End()
+}
+
+// TestNoTimePassesWhileACancelIsHandled, also when what handles it no longer waits for it.
+func TestNoTimePassesWhileACancelIsHandled(t *testing.T) {
+	for range 200 {
+		clock := sim.NewClock(time.Time{})
+		pause := clock.Start()
+		clock.Begin()
+		clock.AfterFunc(time.Minute, func() {})
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped, at := make(chan struct{}), make(chan time.Time)
+		var stop func()
+		stop = clock.AfterCancel(ctx, func() {
+			stop()
+			close(stopped)
+			for range 100 {
+				runtime.Gosched()
+			}
+			at <- clock.Now()
+		})
+		cancel()
+		<-stopped
+		clock.End()
+		if now := <-at; !now.Equal(sim.Epoch) {
+			t.Fatalf("it is handled %v later", now.Sub(sim.Epoch))
+		}
+		pause()
+	}
 }
