@@ -77,9 +77,14 @@ func TestAScriptGivesWay(t *testing.T) {
 	p.mu.Lock()
 	heard := slices.Clone(p.heard)
 	p.mu.Unlock()
+	const short = 10 // frames: what a busy machine loses; to give way takes longer than what was said
+	quiet := 0
 	for i := 0; i+media.FrameSamples <= len(heard); i += media.FrameSamples {
-		if audio.Energy(heard[i:i+media.FrameSamples]) < -40 {
-			t.Fatalf("a pause after %v", media.Duration(i))
+		if quiet++; audio.Energy(heard[i:i+media.FrameSamples]) >= -40 {
+			quiet = 0
+		}
+		if quiet > short {
+			t.Fatalf("a pause until %v", media.Duration(i))
 		}
 	}
 	p.hangUp()
