@@ -32,6 +32,18 @@ type past struct {
 	damage  error        // why it never can
 }
 
+// takesTheRecord brings the record of the call c1, of which the script says what it is.
+func (d *desk) takesTheRecord() {
+	d.t.Helper()
+	r := &call.CDR{App: "app", Driver: "cloud", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
+	if err := d.handler.CDR(d.t.Context(), r); err != nil {
+		d.t.Fatal(err)
+	}
+	if got := d.logged("c1"); !strings.Contains(got, "the record answered") {
+		d.t.Errorf("the script says %q", got)
+	}
+}
+
 // lasting is open for calls that outlive the process: entries are what an earlier one recorded of call c1.
 func lasting(t *testing.T, p *past, scripts ...string) *desk {
 	t.Helper()
@@ -348,13 +360,7 @@ func TestACallThatCannotBeRebuiltHasItsRecords(t *testing.T) {
 	d2 := lasting(t, d.kill(before), script)
 	hangUp()
 	<-done
-	r := &call.CDR{App: "app", Driver: "cloud", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
-	if err := d2.handler.CDR(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	if got := d2.logged("c1"); !strings.Contains(got, "the record answered") {
-		t.Errorf("the script says %q", got)
-	}
+	d2.takesTheRecord()
 }
 
 // An event that was being delivered when the process ended is delivered once more: the script hears of it once.
@@ -484,13 +490,7 @@ func TestAJournalThatIsAwayLosesNoCall(t *testing.T) {
 func TestADamagedJournal(t *testing.T) {
 	d := lasting(t, &past{damage: fmt.Errorf("%w: it is cut", runtime.ErrNoRecording)}, `exports.answer = () => {}
 	exports.cdr = r => console.log('the record', r.status)`)
-	r := &call.CDR{App: "app", Driver: "cloud", CallID: "c1", LegID: "c1", Leg: call.LegA, Status: call.StatusAnswered, Raw: json.RawMessage(`{}`)}
-	if err := d.handler.CDR(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	if got := d.logged("c1"); !strings.Contains(got, "the record answered") {
-		t.Errorf("the script says %q", got)
-	}
+	d.takesTheRecord()
 }
 
 // Whatever callbacks of a call come first, and at once, its journal has one beginning: a replay finds the call by it.

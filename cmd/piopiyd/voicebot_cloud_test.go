@@ -107,14 +107,13 @@ type platform struct {
 	t    *testing.T
 	conn *websocket.Conn
 
-	mu        sync.Mutex
+	mu        siptest.Watched
 	left      int // frames of speech
 	begun     chan time.Time
 	sound     time.Duration
 	breaks    int
 	documents []string
 	closed    bool
-	changed   chan struct{}
 }
 
 func streamTo(t *testing.T, url string) *platform {
@@ -123,7 +122,7 @@ func streamTo(t *testing.T, url string) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &platform{t: t, conn: conn, changed: make(chan struct{})}
+	p := &platform{t: t, conn: conn}
 	stop := make(chan struct{})
 	var work sync.WaitGroup
 	work.Go(p.read)
@@ -179,7 +178,6 @@ func (p *platform) say(length time.Duration) time.Time {
 func (p *platform) read() {
 	for {
 		_, data, err := p.conn.ReadMessage()
-		p.mu.Lock()
 		var m struct {
 			Action string
 			Type   string
@@ -188,23 +186,22 @@ func (p *platform) read() {
 				AudioData  string
 			}
 		}
-		switch {
-		case err != nil:
-			p.closed = true
-		case bytes.HasPrefix(data, []byte("[")):
-			p.documents = append(p.documents, string(data))
-		case json.Unmarshal(data, &m) == nil && m.Type == "streamAudio":
-			pcm, err := base64.StdEncoding.DecodeString(m.Data.AudioData)
-			if err != nil || m.Data.SampleRate != 8000 {
-				p.t.Errorf("sound at %d Hz, %v", m.Data.SampleRate, err)
+		p.mu.Change(func() {
+			switch {
+			case err != nil:
+				p.closed = true
+			case bytes.HasPrefix(data, []byte("[")):
+				p.documents = append(p.documents, string(data))
+			case json.Unmarshal(data, &m) == nil && m.Type == "streamAudio":
+				pcm, err := base64.StdEncoding.DecodeString(m.Data.AudioData)
+				if err != nil || m.Data.SampleRate != 8000 {
+					p.t.Errorf("sound at %d Hz, %v", m.Data.SampleRate, err)
+				}
+				p.sound += time.Duration(len(pcm)/2) * time.Second / 8000
+			case m.Action == "break":
+				p.breaks++
 			}
-			p.sound += time.Duration(len(pcm)/2) * time.Second / 8000
-		case m.Action == "break":
-			p.breaks++
-		}
-		close(p.changed)
-		p.changed = make(chan struct{})
-		p.mu.Unlock()
+		})
 		if err != nil {
 			return
 		}
@@ -214,18 +211,8 @@ func (p *platform) read() {
 // until waits until ok, which is called with p.mu held, is.
 func (p *platform) until(what string, ok func() bool) time.Time {
 	p.t.Helper()
-	deadline := time.After(patience)
-	for {
-		p.mu.Lock()
-		done, changed := ok(), p.changed
-		p.mu.Unlock()
-		if done {
-			return time.Now()
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			p.t.Fatalf("the platform does not get %s", what)
-		}
+	if !p.mu.Until(patience, ok) {
+		p.t.Fatalf("the platform does not get %s", what)
 	}
+	return time.Now()
 }

@@ -170,7 +170,7 @@ type Driver struct {
 	clips  *clips
 	routes *routes
 	limits *limits
-	codecs []media.Codec // nil: all
+	codecs []media.Codec
 
 	handler atomic.Pointer[call.Handler]
 	serving chan struct{} // closed when there is one

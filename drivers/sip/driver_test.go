@@ -258,19 +258,12 @@ func TestTheCallerGivesUp(t *testing.T) {
 	if !errors.Is(err, enough) {
 		t.Errorf("the caller got %v", err)
 	}
-	deadline := time.After(patience)
-	for {
-		x.mu.Lock()
-		got, changed := strings.Join(x.reports, ","), x.changed
-		x.mu.Unlock()
-		if strings.HasSuffix(got, "a in_hangup,a cdr missed ORIGINATOR_CANCEL") {
-			return
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			t.Fatalf("reported %s", got)
-		}
+	var got string
+	if !x.mu.Until(patience, func() bool {
+		got = strings.Join(x.reports, ",")
+		return strings.HasSuffix(got, "a in_hangup,a cdr missed ORIGINATOR_CANCEL")
+	}) {
+		t.Fatalf("reported %s", got)
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -25,6 +24,7 @@ import (
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
+	"github.com/piopiy/piopiyd/drivers/sip/siptest"
 	"github.com/piopiy/piopiyd/drivers/sip/speech"
 	"github.com/piopiy/piopiyd/runtime"
 )
@@ -68,10 +68,9 @@ type exchange struct {
 	served   chan struct{}
 	serveErr error
 
-	mu      sync.Mutex
+	mu      siptest.Watched
 	reports []string
 	records []string // CDRs as they are
-	changed chan struct{}
 	steps   []string
 }
 
@@ -100,11 +99,7 @@ func field(json, key string) string {
 }
 
 func (x *exchange) report(s string) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.reports = append(x.reports, s)
-	close(x.changed)
-	x.changed = make(chan struct{})
+	x.mu.Change(func() { x.reports = append(x.reports, s) })
 }
 
 // raw are the CDRs.
@@ -131,22 +126,13 @@ func (x *exchange) forget() {
 // reported waits until the calls have reported something.
 func (x *exchange) reported(want ...string) {
 	x.t.Helper()
-	deadline := time.After(patience)
-	for {
-		x.mu.Lock()
-		got, changed := slices.Clone(x.reports), x.changed
-		x.mu.Unlock()
-		if slices.Equal(got, want) {
-			return
-		}
-		if len(got) > len(want) {
-			x.t.Fatalf("reported %q, want %q", got, want)
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			x.t.Fatalf("reported %q, want %q", got, want)
-		}
+	var got []string
+	x.mu.Until(patience, func() bool {
+		got = slices.Clone(x.reports)
+		return slices.Equal(got, want) || len(got) > len(want)
+	})
+	if !slices.Equal(got, want) {
+		x.t.Fatalf("reported %q, want %q", got, want)
 	}
 }
 
@@ -186,7 +172,7 @@ func openFor(t testing.TB, scripts map[string]string, change ...func(*sip.Option
 // serve starts an exchange for a handler.
 func serve(t testing.TB, log *slog.Logger, h call.Handler, change ...func(*sip.Options)) *exchange {
 	t.Helper()
-	x := &exchange{t: t, dir: t.TempDir(), changed: make(chan struct{}), served: make(chan struct{}), handler: h}
+	x := &exchange{t: t, dir: t.TempDir(), served: make(chan struct{}), handler: h}
 	o := sip.Options{
 		Listen: "127.0.0.1:0", Inbox: x, Logger: log, Voice: beeps{}, SpeechDir: filepath.Join(x.dir, "speech"),
 		MediaDir: x.dir, RecordingsDir: filepath.Join(x.dir, "recordings"), DrainTimeout: patience / 2,

@@ -213,23 +213,14 @@ Content-Length: 0
 // last waits until the newest report is this one.
 func (x *exchange) last(want string) {
 	x.t.Helper()
-	deadline := time.After(patience)
-	for {
-		x.mu.Lock()
-		n := len(x.reports)
-		got, changed := "", x.changed
-		if n > 0 {
+	got := ""
+	if !x.mu.Until(patience, func() bool {
+		if n := len(x.reports); n > 0 {
 			got = x.reports[n-1]
 		}
-		x.mu.Unlock()
-		if got == want {
-			return
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			x.t.Fatalf("the last report is %q, want %q", got, want)
-		}
+		return got == want
+	}) {
+		x.t.Fatalf("the last report is %q, want %q", got, want)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/piopiy/piopiyd/audio"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
 	"github.com/piopiy/piopiyd/drivers/sip/sdp"
+	"github.com/piopiy/piopiyd/drivers/sip/siptest"
 	"github.com/piopiy/piopiyd/drivers/sip/ua"
 )
 
@@ -27,11 +28,10 @@ type phone struct {
 	dialog  *ua.Dialog
 	over    chan ua.End
 
-	mu      sync.Mutex
+	mu      siptest.Watched
 	heard   []int16
 	digits  []byte
 	offered string // the direction of the last offer within the call
-	changed chan struct{}
 
 	stubborn bool // it takes no offer within the call
 	// ring, where set, decides about calls to the phone.
@@ -40,7 +40,7 @@ type phone struct {
 
 func newPhone(t *testing.T, ring func(*phone, *ua.Invitation)) *phone {
 	t.Helper()
-	p := &phone{t: t, ring: ring, over: make(chan ua.End, 8), changed: make(chan struct{})}
+	p := &phone{t: t, ring: ring, over: make(chan ua.End, 8)}
 	ports, err := media.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -80,13 +80,7 @@ func (p *phone) close() {
 	p.session.Close()
 }
 
-func (p *phone) note(f func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f()
-	close(p.changed)
-	p.changed = make(chan struct{})
-}
+func (p *phone) note(f func()) { p.mu.Change(f) }
 
 // Tap implements media.Tap.
 func (p *phone) Tap(caller, _ media.Frame) {
@@ -207,19 +201,8 @@ func (p *phone) pickUpMute(i *ua.Invitation) {
 // until waits until ok, which is called with p.mu held, is.
 func (p *phone) until(what string, ok func() bool) {
 	p.t.Helper()
-	deadline := time.After(patience)
-	for {
-		p.mu.Lock()
-		done, changed := ok(), p.changed
-		p.mu.Unlock()
-		if done {
-			return
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			p.t.Fatalf("the phone does not hear %s", what)
-		}
+	if !p.mu.Until(patience, ok) {
+		p.t.Fatalf("the phone does not hear %s", what)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/piopiy/piopiyd/call"
 	"github.com/piopiy/piopiyd/drivers/sip"
 	"github.com/piopiy/piopiyd/drivers/sip/media"
+	"github.com/piopiy/piopiyd/drivers/sip/siptest"
 )
 
 // agent is somebody's media WebSocket server, and the one stream it has at a time.
@@ -31,18 +32,17 @@ type agent struct {
 
 	certificate []byte
 
-	mu      sync.Mutex
-	conn    *websocket.Conn
-	heard   []int16
-	sizes   map[int]int // of binary frames
-	texts   []string
-	end     error // why reading ended
-	changed chan struct{}
+	mu    siptest.Watched
+	conn  *websocket.Conn
+	heard []int16
+	sizes map[int]int // of binary frames
+	texts []string
+	end   error // why reading ended
 }
 
 // newAgent starts a server. change may set it up.
 func newAgent(t testing.TB, change ...func(*agent, *httptest.Server)) *agent {
-	a := &agent{t: t, sizes: map[int]int{}, changed: make(chan struct{})}
+	a := &agent{t: t, sizes: map[int]int{}}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(a.serve))
 	for _, c := range change {
 		c(a, server)
@@ -99,30 +99,15 @@ func (a *agent) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *agent) note(f func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	f()
-	close(a.changed)
-	a.changed = make(chan struct{})
-}
+func (a *agent) note(f func()) { a.mu.Change(f) }
 
 // until waits until ok, which is called with a.mu held, is.
 func (a *agent) until(what string, ok func() bool) {
 	a.t.Helper()
-	deadline := time.After(patience)
-	for {
+	if !a.mu.Until(patience, ok) {
 		a.mu.Lock()
-		done, changed, texts := ok(), a.changed, slices.Clone(a.texts)
-		a.mu.Unlock()
-		if done {
-			return
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			a.t.Fatalf("the server waits in vain for %s; it got %q", what, texts)
-		}
+		defer a.mu.Unlock()
+		a.t.Fatalf("the server waits in vain for %s; it got %q", what, a.texts)
 	}
 }
 
@@ -209,19 +194,14 @@ func sine(hz float64, length time.Duration, rate int) media.Sound {
 
 // events keeps what is reported of streams, beside what an exchange does.
 type events struct {
-	to      *exchange
-	mu      sync.Mutex
-	list    []string // ws_status of each
-	changed chan struct{}
+	to   *exchange
+	mu   siptest.Watched
+	list []string // ws_status of each
 }
 
 func (e *events) AcceptEvent(ctx context.Context, ev *call.Event) (bool, error) {
 	if status := textOf(ev.Raw, "ws_status"); status != "" {
-		e.mu.Lock()
-		e.list = append(e.list, string(ev.Status)+" "+status)
-		close(e.changed)
-		e.changed = make(chan struct{})
-		e.mu.Unlock()
+		e.mu.Change(func() { e.list = append(e.list, string(ev.Status)+" "+status) })
 	}
 	return e.to.AcceptEvent(ctx, ev)
 }
@@ -245,27 +225,20 @@ func (e *events) has(texts ...string) {
 
 func (e *events) within(patience time.Duration, texts ...string) {
 	e.to.t.Helper()
-	deadline := time.After(patience)
-	for {
-		e.mu.Lock()
-		list, changed := slices.Clone(e.list), e.changed
-		e.mu.Unlock()
-		if slices.ContainsFunc(list, func(one string) bool {
+	if !e.mu.Until(patience, func() bool {
+		return slices.ContainsFunc(e.list, func(one string) bool {
 			return !slices.ContainsFunc(texts, func(t string) bool { return !strings.Contains(one, t) })
-		}) {
-			return
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			e.to.t.Fatalf("reported %q, want one with %q", list, texts)
-		}
+		})
+	}) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.to.t.Fatalf("reported %q, want one with %q", e.list, texts)
 	}
 }
 
 // openWithEvents is open, and what is reported of streams.
 func openWithEvents(t *testing.T, scripts map[string]string, change ...func(*sip.Options)) (*exchange, *events) {
-	e := &events{changed: make(chan struct{})}
+	e := &events{}
 	x := open(t, scripts, append(change, func(o *sip.Options) {
 		e.to, o.Inbox = o.Inbox.(*exchange), e
 	})...)

@@ -80,8 +80,8 @@ func (l *line) reach(ctx context.Context, id string, side call.Side, w way, more
 		if ctx.Err() != nil || !isTrunksFault(err) {
 			break
 		}
-		l.driver.agent.Avoid(place)
 		if len(places) > 1 {
+			l.driver.agent.Avoid(place)
 			l.driver.log.Warn("a SIP server does not take a call", "server", place, "call", l.call.ID, "leg", id, "error", err)
 		}
 	}

@@ -25,11 +25,10 @@ type Softphone struct {
 	pacer   media.Pacer
 	over    chan ua.End
 
-	mu      sync.Mutex
-	untick  func()
-	dialog  *ua.Dialog
-	heard   []HeardFrame
-	changed chan struct{}
+	mu     Watched
+	untick func()
+	dialog *ua.Dialog
+	heard  []HeardFrame
 }
 
 // HeardFrame is 20 ms of what a [Softphone] has heard.
@@ -92,7 +91,7 @@ func (u *Utterance) Done() <-chan struct{} { return u.done }
 // StartSoftphone starts a phone. It ends with the test.
 func StartSoftphone(t testing.TB) *Softphone {
 	t.Helper()
-	p := &Softphone{t: t, over: make(chan ua.End, 8), changed: make(chan struct{})}
+	p := &Softphone{t: t, over: make(chan ua.End, 8)}
 	ports, err := media.NewPorts(netip.MustParseAddr("127.0.0.1"), 0, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -130,13 +129,7 @@ func (p *Softphone) close() {
 	p.session.Close()
 }
 
-func (p *Softphone) note(f func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f()
-	close(p.changed)
-	p.changed = make(chan struct{})
-}
+func (p *Softphone) note(f func()) { p.mu.Change(f) }
 
 // Tap implements media.Tap.
 func (p *Softphone) Tap(caller, _ media.Frame) {
@@ -206,20 +199,18 @@ func (p *Softphone) Say(hz float64, length time.Duration) *Utterance {
 // Until waits until ok holds for what was heard so far.
 func (p *Softphone) Until(what string, ok func(heard []HeardFrame) bool) {
 	p.t.Helper()
-	deadline := time.After(patience)
-	for {
-		p.mu.Lock()
-		heard, changed := p.heard, p.changed
-		p.mu.Unlock()
+	deadline := time.Now().Add(patience)
+	var heard []HeardFrame
+	for seen := -1; time.Now().Before(deadline); seen = len(heard) {
+		// ok may take its time, and the phone must hear meanwhile: it is called without the lock.
+		if !p.mu.Until(time.Until(deadline), func() bool { heard = p.heard; return len(heard) != seen }) {
+			break
+		}
 		if ok(heard) {
 			return
 		}
-		select {
-		case <-changed:
-		case <-deadline:
-			p.t.Fatalf("the phone does not hear %s", what)
-		}
 	}
+	p.t.Fatalf("the phone does not hear %s", what)
 }
 
 // Hears waits until a tone is heard from a moment on, and returns when that was first.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -72,6 +73,9 @@ func (a *Agent) connect(req *msg.Request) (done func(), err error) {
 
 // locate puts an address into the place of the name that a request goes to.
 func (a *Agent) locate(ctx context.Context, req *msg.Request) error {
+	if _, err := netip.ParseAddrPort(req.Destination()); err == nil {
+		return nil // as nearly always
+	}
 	places, err := a.Locate(ctx, req.Destination(), req.Transport())
 	if err == nil {
 		req.SetDestination(places[0])
