@@ -126,7 +126,7 @@ func TestSimulatedTime(t *testing.T) {
 			case <-moving:
 				return
 			default:
-				clock.Advance(10 * time.Second)
+				clock.Advance(time.Second)
 			}
 		}
 	}()
